@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Re-injection: held packets leave through raw sockets so that they meet XFRM like any other packet.
+ *
+ * What must be sealed is sent through a socket that carries its own XFRM policy (IP_XFRM_POLICY) with the pair's
+ * template: such a packet is sealed by the pair's SA or not sent at all, whatever route or source
+ * address the kernel would have picked. What may leave in clear, and ESP that only waited for its turn,
+ * goes through sockets with a bypass policy. All of it is known to the egress program by the sockets' cookies,
+ * so that nothing is ever held twice.
+ */
+#ifndef DATAPLANE_RELEASE_H
+#define DATAPLANE_RELEASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "holdfast/abi.h"
+
+struct release;
+
+/* How a pair's packets are to leave. */
+struct release_how {
+	bool sealed;	/* through the pair's SA; false = in clear */
+	bool tunnel;	/* mode of the SA */
+	uint32_t reqid; /* of the SA */
+};
+
+/*
+ * release_open opens the sockets in the calling thread's network namespace. `count` receives what becomes of
+ * packets (it may live in a shared map); it must outlive the room.
+ */
+int release_open(struct release **out, struct hf_agent *count, struct err *err);
+void release_close(struct release *release);
+
+/* release_cookies writes the SO_COOKIE of every socket that re-injects, 0 for unused places. */
+void release_cookies(const struct release *release, uint64_t out[HF_RELEASE_SOCKETS]);
+
+/* release_begin sets the sockets up for the pair. -errno when the kernel refuses the policy. */
+int release_begin(struct release *release, const struct hf_pair *pair, const struct release_how *how, struct err *err);
+
+/*
+ * release_packet sends one held packet of the pair given to release_begin: checksums completed, GSO cut, fragments
+ * joined, mark, priority and source address kept. HF_HELD_SEALED goes out as it is. Whatever becomes of the
+ * packet is counted; a packet that does not fit the path is answered to its sender or fragmented where
+ * the sender allows. The bytes may be changed in place. Fragments may be kept back until the datagram is whole, or release_end.
+ */
+void release_packet(struct release *release, const struct hf_slot_head *head, uint8_t *data);
+
+/* release_end sends what was kept back and forgets the pair. */
+void release_end(struct release *release);
+
+/* release_denied tells the local sender of a packet that will never be sent (ICMP administratively prohibited). */
+void release_denied(struct release *release, const uint8_t *data, size_t len, uint32_t mark);
+
+#endif

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The netlink room's face: XFRM states and policies, SPI allocation, and what the kernel tells us about
+ * them and about links and addresses. It does what it is told, in the order it is told (DESIGN 7), and
+ * chooses nothing. Requests are synchronous: the kernel has answered when a function returns, with its
+ * extended ACK text in `err`. Everything installed carries a reqid of our range, and only that is ever removed.
+ */
+#ifndef NETLINK_NETLINK_H
+#define NETLINK_NETLINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+
+/* reqids of ours: 0x48000000 + index of the pair. Nobody else's states or policies are touched. */
+#define NETLINK_REQID_BASE 0x48000000u
+#define NETLINK_REQID_COUNT 0x00100000u
+
+/* Priorities of our policies; a smaller number is looked at first. ND must win over a host pair. */
+#define NETLINK_PRIORITY_ND 1000u
+#define NETLINK_PRIORITY_PAIR 2000u
+
+struct netlink;
+
+enum sa_mode {
+	SA_MODE_TRANSPORT = 0,
+	SA_MODE_TUNNEL = 1,
+};
+
+enum sa_algorithm {
+	SA_AES_GCM_16_128, /* RFC 4106; key material 16 + 4 octets salt */
+	SA_AES_GCM_16_256, /* RFC 4106; 32 + 4 */
+	SA_CHACHA20_POLY1305, /* RFC 7634; 32 + 4 */
+};
+
+#define SA_KEY_MAX 36 /* key and salt */
+
+/* One ESP SA (RFC 4303), outbound or inbound. */
+struct sa {
+	struct hf_addr src; /* outer and, in transport mode, inner addresses */
+	struct hf_addr dst;
+	uint32_t spi_be; /* network byte order */
+	uint32_t reqid;
+	enum sa_mode mode;
+	enum sa_algorithm algorithm;
+	bool inbound;
+	bool esn;
+	uint32_t replay_window; /* packets, inbound; 0 only for an outbound SA */
+	uint64_t hard_bytes, soft_bytes;     /* 0 = no limit */
+	uint64_t hard_packets, soft_packets; /* 0 = no limit */
+	uint64_t hard_seconds, soft_seconds; /* after it was added; 0 = no limit */
+	uint16_t encap_sport_be, encap_dport_be; /* UDP encapsulation (RFC 3948), 0 = none */
+	uint8_t key[SA_KEY_MAX]; /* key then salt; length follows from the algorithm */
+};
+
+struct sa_counters {
+	uint64_t packets, bytes;
+	uint64_t added_s, used_s; /* wall clock seconds as the kernel gives them; 0 = never used */
+	uint32_t replay_dropped, integrity_failed;
+};
+
+enum policy_dir {
+	POLICY_IN,
+	POLICY_OUT,
+	POLICY_FWD,
+};
+
+/* What the kernel reports by itself. Members may be NULL. Called from netlink_ready only. */
+struct netlink_events {
+	void (*acquire)(void *arg, const struct hf_pair *pair, uint32_t reqid);
+	/* An SA reached its soft (hard = false) or hard limit, or was deleted by somebody else. */
+	void (*expired)(void *arg, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid, bool hard);
+	/* A policy of ours was deleted or replaced by somebody else. */
+	void (*policy_gone)(void *arg, enum policy_dir dir, uint32_t reqid);
+	/* up = IFF_UP; type = ARPHRD_*. Also called for each existing link by netlink_links_dump. */
+	void (*link)(void *arg, int ifindex, const char *name, uint16_t type, bool up);
+	void (*link_gone)(void *arg, int ifindex);
+	/* An own address came or went; broadcast is all zero when it has none. Also called by netlink_links_dump. */
+	void (*address)(void *arg, int ifindex, const struct hf_addr *addr, const struct hf_addr *broadcast, bool added);
+	/* The kernel dropped notifications (ENOBUFS): ask again for everything. */
+	void (*lost)(void *arg);
+};
+
+/*
+ * netlink_open opens the request and the notification sockets of the calling thread's network namespace.
+ * `events` and `arg` must outlive the room. -EPERM when CAP_NET_ADMIN is missing, -EPROTONOSUPPORT when
+ * the kernel has no XFRM; err says what to do.
+ */
+int netlink_open(struct netlink **out, const struct netlink_events *events, void *arg, struct err *err);
+void netlink_close(struct netlink *nl);
+
+/* Descriptors to wait on for reading (XFRM notifications, route notifications): netlink_ready reads either. */
+int netlink_xfrm_fd(const struct netlink *nl);
+int netlink_route_fd(const struct netlink *nl);
+
+/* netlink_ready reads what is there (bounded per call) and calls the events. 0, or -errno of a broken socket. */
+int netlink_ready(struct netlink *nl, int fd);
+
+/* netlink_links_dump calls link() and address() for all that exist now. */
+int netlink_links_dump(struct netlink *nl, struct err *err);
+
+/* ---- states ---- */
+
+/*
+ * xfrm_spi_alloc makes the kernel choose an SPI for packets src -> dst and reserves it with a larval state
+ * (XFRM_MSG_ALLOCSPI); xfrm_state_add with inbound = true then fills that state in (XFRM_MSG_UPDSA).
+ */
+int xfrm_spi_alloc(struct netlink *nl, uint32_t *spi_be, const struct hf_addr *src, const struct hf_addr *dst,
+		   uint32_t reqid, struct err *err);
+
+/* xfrm_state_add installs `sa`. -ENOSYS when the kernel lacks ESP or the algorithm. */
+int xfrm_state_add(struct netlink *nl, const struct sa *sa, struct err *err);
+
+/* xfrm_state_del removes the SA of (dst, spi). -ESRCH when there is none. */
+int xfrm_state_del(struct netlink *nl, const struct hf_addr *dst, uint32_t spi_be, struct err *err);
+
+/* xfrm_state_counters reads the SA's counters. -ESRCH when there is none. */
+int xfrm_state_counters(struct netlink *nl, struct sa_counters *out, const struct hf_addr *dst, uint32_t spi_be,
+			struct err *err);
+
+/* ---- policies ---- */
+
+/*
+ * xfrm_policy_set installs or replaces the policy of the pair for one direction: selector = the two hosts,
+ * any protocol, any port; template = ESP, `mode`, `reqid`, level required (or optional).
+ */
+int xfrm_policy_set(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair, enum sa_mode mode,
+		    uint32_t reqid, bool optional, struct err *err);
+int xfrm_policy_del(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair, struct err *err);
+
+/* xfrm_policy_nd_allow lets ICMPv6 133-137 (RFC 4861) through in clear, in and out, above every pair policy. */
+int xfrm_policy_nd_allow(struct netlink *nl, struct err *err);
+
+/* ---- ours ---- */
+
+struct netlink_found {
+	/* Called for each SA and each pair policy of our range; `policy` tells which. */
+	void (*state)(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
+		      enum sa_mode mode, bool larval);
+	void (*policy)(void *arg, enum policy_dir dir, const struct hf_pair *pair, uint32_t reqid, enum sa_mode mode);
+};
+
+/* xfrm_find_ours lists what of ours the kernel holds, for adoption after a restart. Members may be NULL. */
+int xfrm_find_ours(struct netlink *nl, const struct netlink_found *found, void *arg, struct err *err);
+
+/* xfrm_remove_ours deletes every policy (ND allowance included) and state of ours. Counts what it removed. */
+int xfrm_remove_ours(struct netlink *nl, unsigned int *states, unsigned int *policies, struct err *err);
+
+/* ---- what the kernel can do (holdfast doctor) ---- */
+
+struct netlink_probe {
+	int xfrm;	/* 0 = present, else -errno of the attempt */
+	int esp4, esp6; /* ESP states are accepted */
+	int aes_gcm, chacha20;
+	int esn;
+	int udp_encap;
+	char release[65]; /* kernel release */
+};
+
+/*
+ * netlink_probe tries each feature for real in a network namespace of its own (made by a child process) and
+ * leaves nothing behind. -EPERM when it may not.
+ */
+int netlink_probe(struct netlink_probe *out, struct err *err);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the BPF programs and the agent agree on: the keys and values of every pinned map, the events on
+ * the ring, and the limits that size them. Both sides include this file and nothing else of each other.
+ *
+ * Addresses are 16 octets in network byte order, IPv4 as v4-mapped IPv6 (::ffff:a.b.c.d, RFC 4291 2.5.5.2).
+ * Everything else is in host byte order. Times are CLOCK_MONOTONIC nanoseconds, 0 = never.
+ * The type and field names are what `bpftool map dump pinned /sys/fs/bpf/holdfast/...` prints.
+ */
+#ifndef HOLDFAST_ABI_H
+#define HOLDFAST_ABI_H
+
+#include <linux/types.h>
+
+/* Changes when a layout below changes; an agent refuses to adopt maps of another version. */
+#define HF_ABI_VERSION 1
+
+#define HF_PIN_DIR "/sys/fs/bpf/holdfast"
+
+/* ---- addresses ------------------------------------------------------------------------------- */
+
+struct hf_addr {
+	__u8 octet[16];
+};
+
+/* Security associations and source selection are per (local, remote), so everything is keyed by both. */
+struct hf_pair {
+	struct hf_addr local;
+	struct hf_addr remote;
+};
+
+/* Key of hf_policy, in the form BPF_MAP_TYPE_LPM_TRIE asks for. An IPv4 /n is 96 + n here. */
+struct hf_prefix {
+	__u32 prefix_len;
+	struct hf_addr addr;
+};
+
+/* ---- policy and gate ------------------------------------------------------------------------- */
+
+/* The field's names for what a host may do with a prefix (FreeS/WAN policy groups). */
+enum hf_group {
+	HF_GROUP_CLEAR = 0,
+	HF_GROUP_CLEAR_OR_PRIVATE = 1,
+	HF_GROUP_PRIVATE_OR_CLEAR = 2,
+	HF_GROUP_PRIVATE = 3,
+	HF_GROUP_BLOCK = 4,
+	HF_GROUP_COUNT
+};
+
+/* Value of hf_policy. */
+struct hf_rule {
+	enum hf_group group;
+};
+
+/* What the agent decided for a pair. A pair without an entry is decided by its group. */
+enum hf_verdict {
+	HF_VERDICT_HOLD = 1,   /* undecided: keep the packets */
+	HF_VERDICT_CLEAR = 2,  /* may leave and arrive in clear until until_ns */
+	HF_VERDICT_SECURE = 3, /* SAs and policies stand: a clear packet is a stray */
+	HF_VERDICT_BLOCK = 4,  /* drop, and tell the sender */
+};
+
+/* Gate flags. */
+#define HF_GATE_IN_CLEAR 0x1  /* clear packets from the peer are still accepted (it may not seal yet) */
+#define HF_GATE_UDP_ENCAP 0x2 /* ESP in UDP (RFC 3948) of this pair passes like ESP */
+
+/* Value of hf_gate. Written by the agent only. */
+struct hf_gate {
+	enum hf_verdict verdict;
+	enum hf_group group; /* the group in force, which a sticky peer may have raised above its prefix's */
+	__u32 flags;	     /* HF_GATE_* */
+	__u32 reserved;
+	__u64 until_ns;		/* end of CLEAR or BLOCK, after which the entry counts as absent; 0 = no end */
+	__u64 handoff_until_ns; /* until then ESP queues behind packets still held, to keep their order */
+};
+
+/* ---- held packets ---------------------------------------------------------------------------- */
+
+#define HF_SLOT_DATA 2048      /* holds any packet of an Ethernet MTU */
+#define HF_SLOT_BIG_DATA 65536 /* holds any IP packet, GSO included; BIG TCP is refused and counted */
+#define HF_QUEUE_SLOTS 128     /* packets held for one pair, RFC 4322 3.1 asks for at least the first and last */
+#define HF_QUEUE_BYTES 131072  /* octets held for one pair */
+
+#define HF_SLOTS_DEFAULT 16384
+#define HF_SLOTS_BIG_DEFAULT 16
+#define HF_QUEUES_DEFAULT 16384
+#define HF_GATE_DEFAULT 65536
+#define HF_POLICY_MAX 65536
+#define HF_EXEMPT_MAX 4096
+#define HF_RING_BYTES (1024 * 1024)
+
+/* What a slot holds. */
+enum hf_held {
+	HF_HELD_CLEAR = 0,  /* as the stack made it, before XFRM */
+	HF_HELD_SEALED = 1, /* ESP that waits behind held packets of its pair (HF_GATE handoff) */
+};
+
+/*
+ * Head of a value of hf_slot and hf_slot_big. A slot belongs to whoever moved `owner` from 0 by compare
+ * and exchange; it is free again when owner is 0. Slots carry their pair, so that whoever finds one
+ * knows whose it is, whatever queue it was found in.
+ */
+struct hf_slot_head {
+	__u32 owner; /* 0 = free, else 1 + index of the queue that holds it */
+	__u32 len;   /* octets in data, from the IP header on */
+	struct hf_pair pair;
+	__u64 time_ns;	 /* when it was held */
+	__u32 ifindex;	 /* device it was leaving through */
+	__u32 mark;	 /* skb->mark */
+	__u32 priority;	 /* skb->priority */
+	__u32 gso_size;	 /* payload octets per segment, 0 = not GSO */
+	enum hf_held held;
+	__u32 reserved;
+};
+
+struct hf_slot {
+	struct hf_slot_head head;
+	__u8 data[HF_SLOT_DATA];
+};
+
+struct hf_slot_big {
+	struct hf_slot_head head;
+	__u8 data[HF_SLOT_BIG_DATA];
+};
+
+/*
+ * A reference to a slot: 0 = none, else 1 + index, with HF_REF_BIG set for hf_slot_big.
+ */
+#define HF_REF_BIG 0x40000000u
+
+/*
+ * Value of hf_queue: the packets held for one pair, oldest first, in a ring of slot references.
+ *
+ * `pushed` counts packets ever queued and is moved by compare and exchange; position n lives in
+ * slot[n % HF_QUEUE_SLOTS]. `taken` counts packets the agent took off. A reference is published with
+ * an exchange and taken with an exchange, so each packet has one owner at any instant. With
+ * HF_QUEUE_CLOSED set in `pushed` nothing is queued any more: a program that finds it looks the pair up anew.
+ */
+#define HF_QUEUE_CLOSED 0x80000000u
+
+struct hf_queue {
+	__u32 owner; /* 0 = free, 1 = in use */
+	__u32 pushed;
+	__u32 taken;
+	__u32 bytes;	/* octets queued and not yet taken */
+	__u32 reported; /* 1 once an event of this queue went out on the ring */
+	__u32 reserved;
+	__u64 first_ns; /* when the queue was opened */
+	struct hf_pair pair;
+	__u32 slot[HF_QUEUE_SLOTS];
+};
+
+/* Value of hf_hold: where the packets of a pair are held. Created by BPF, removed by the agent. */
+struct hf_hold {
+	__u32 queue;
+};
+
+/* ---- exempt addresses ------------------------------------------------------------------------ */
+
+#define HF_EXEMPT_OWN 0x1	/* an address of this host */
+#define HF_EXEMPT_BROADCAST 0x2 /* directed broadcast of an own subnet */
+#define HF_EXEMPT_RESOLVER 0x4	/* a configured DNS resolver: port 53 is never held */
+
+/* Value of hf_exempt, keyed by struct hf_addr. */
+struct hf_exempt {
+	__u32 flags; /* HF_EXEMPT_* */
+};
+
+/* ---- configuration and counters -------------------------------------------------------------- */
+
+#define HF_RELEASE_SOCKETS 8
+
+/* Any prefix is held, private or blocked: then a packet that cannot be parsed does not leave. */
+#define HF_CONFIG_STRICT 0x1
+
+/* Single value of hf_config, written by the agent. */
+struct hf_config {
+	__u32 abi_version;
+	__u32 flags;
+	__u32 handoffs; /* pairs whose handoff_until_ns may lie ahead: 0 keeps ESP on its fast path */
+	__u32 reserved;
+	__u64 release_cookie[HF_RELEASE_SOCKETS]; /* SO_COOKIE of the sockets that re-inject, 0 = none */
+};
+
+/* Single value of hf_cursor, written by BPF: where the search for free room starts, and the event budget. */
+struct hf_cursor {
+	__u32 slot;
+	__u32 slot_big;
+	__u32 queue;
+	__u32 denied_left;   /* HF_EVENT_DENIED events left in this second */
+	__u64 denied_second; /* the second denied_left belongs to */
+};
+
+/* Single value of hf_count, per CPU: packets by what became of them. */
+struct hf_count {
+	/* egress, passed */
+	__u64 out_esp;	     /* ESP, or ESP in UDP of a pair that has it */
+	__u64 out_clear;     /* verdict CLEAR */
+	__u64 out_by_policy; /* no verdict, group clear or clear-or-private */
+	__u64 out_exempt;    /* never held: ND, DHCP, IKE, multicast, resolvers, own addresses */
+	__u64 out_not_ip;
+	/* egress, held */
+	__u64 held;	   /* packets put into a slot */
+	__u64 held_stray;  /* of these: clear packets of a SECURE pair */
+	__u64 held_sealed; /* of these: ESP in a handoff */
+	/* egress, dropped */
+	__u64 drop_block;	/* verdict or group block, or a private pair that was denied */
+	__u64 drop_pair_full;	/* a held packet gave way to a newer one of its pair */
+	__u64 drop_slots_full;	/* no slot free */
+	__u64 drop_queues_full; /* no queue free, or hf_hold full */
+	__u64 drop_too_big;	/* larger than a slot can be (BIG TCP) */
+	__u64 drop_copy;	/* the kernel could not linearise the packet */
+	__u64 drop_reinjected;	/* came out of re-injection in clear a second time */
+	__u64 drop_race;	/* lost against other CPUs more often than the bound allows */
+	__u64 drop_malformed;	/* unreadable IP header while HF_CONFIG_STRICT */
+	/* ingress */
+	__u64 in_esp;
+	__u64 in_decrypted; /* tunnel mode, seen again after decryption */
+	__u64 in_pass;
+	__u64 in_exempt;
+	__u64 in_not_ip;
+	__u64 in_drop_clear; /* clear from a pair that must be sealed */
+	__u64 in_drop_block;
+	__u64 in_drop_malformed;
+	/* reports */
+	__u64 events;
+	__u64 events_lost;  /* ring full: reported again with the pair's next packet */
+	__u64 malformed_passed; /* unreadable IP header, nothing is protected */
+};
+
+/* Single value of hf_agent, written by the agent: what became of held packets; survives its restart. */
+struct hf_agent {
+	__u64 released_sealed; /* re-injected through an SA */
+	__u64 released_clear;  /* re-injected in clear, policy allowed it */
+	__u64 passed_sealed;   /* ESP that waited for its turn */
+	__u64 segments;	       /* extra packets that GSO packets were cut into */
+	__u64 reassembled;     /* fragments that were joined into a datagram already counted */
+	__u64 drop_expired;    /* held longer than the age limit */
+	__u64 drop_denied;     /* policy: the peer cannot be reached securely */
+	__u64 drop_too_big;    /* does not fit the path any more; the sender was told */
+	__u64 drop_error;      /* the kernel refused the packet */
+	__u64 drop_changed;    /* the pair's verdict changed before its turn */
+	__u64 drop_malformed;  /* held bytes that are no packet */
+	__u64 told_sender;     /* ICMP errors delivered to local senders */
+};
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+enum hf_event_type {
+	HF_EVENT_FLOW_MISS = 1, /* packets of an undecided pair are held */
+	HF_EVENT_STRAY = 2,	/* clear packets of a SECURE pair are held */
+	HF_EVENT_DENIED = 3,	/* a packet was dropped: head says which, so that its sender can be told */
+};
+
+#define HF_EVENT_HEAD 128 /* as much of a dropped packet as an ICMP error needs to find its socket */
+#define HF_DENIED_PER_SECOND 1000
+
+/* FLOW_MISS and STRAY. One per queue until the agent closed it. */
+struct hf_event {
+	enum hf_event_type type;
+	__u32 queue;
+	__u64 time_ns;
+	struct hf_pair pair;
+	enum hf_group group;
+	__u32 ifindex;
+};
+
+/* DENIED: the same head, then the packet from its IP header on. */
+struct hf_event_denied {
+	struct hf_event event;
+	__u32 len; /* octets in head that are the packet's */
+	__u32 mark;
+	__u8 head[HF_EVENT_HEAD];
+};
+
+#endif
