@@ -67,7 +67,9 @@ objs = $(patsubst %.c,$(B)/obj/%.o,$(1))
 BPF_SRC   := $(wildcard bpf/*.bpf.c tests/bpf/*.bpf.c tests/bench/*.bpf.c)
 SKELS     := $(patsubst %.bpf.c,$(B)/bpf/%.skel.h,$(notdir $(BPF_SRC)))
 
-AGENT_SRC := $(wildcard agent/*/*.c)
+# ROOMS="base core" leaves the other rooms out, to work on some while another does not compile.
+ROOMS     ?= *
+AGENT_SRC := $(wildcard $(ROOMS:%=agent/%/*.c))
 LIB_SRC   := $(filter-out agent/cli/main.c,$(AGENT_SRC))
 LIB       := $(B)/libholdfast.a
 PROGRAM   := $(if $(wildcard agent/cli/main.c),$(B)/holdfast)
@@ -126,7 +128,7 @@ $(B)/obj/%.o: %.c $(B)/.flags
 	$(call say,CC,$<)$(CC) $(CC_ARGS) -MMD -MP -MF $@.d -c $< -o $@
 
 # The dependency files know who includes a skeleton only after the first build.
-$(filter $(B)/obj/agent/dataplane/% $(B)/obj/tests/%,$(OBJS)): | $(SKELS)
+$(filter $(addprefix $(B)/obj/,agent/dataplane/% tests/bpf/% tests/bench/% tests/net/%),$(OBJS)): | $(SKELS)
 
 # `ar r` would let cli/status.o replace control/status.o: append to a new archive instead.
 $(LIB): $(call objs,$(LIB_SRC)) $(B)/.members
@@ -182,14 +184,15 @@ FORCE:
 .PHONY: check check-unit check-bpf check-net check-vm bench fuzz tidy demo
 export HF_SRC := $(CURDIR)
 export HF_BUILD = $(abspath $(B))
-RUN = SAN='$(SAN)' KERNEL='$(KERNEL)' TIER='$(TIER)' ONLY='$(ONLY)' SHORT='$(SHORT)' MAKE='$(MAKE)' tests/run
+export B
+RUN = KERNEL='$(KERNEL)' TIER='$(TIER)' ONLY='$(ONLY)' SHORT='$(SHORT)' MAKE='$(MAKE)' tests/run
 
 # These must work on a machine that has only make and git, so the packages come before anything else is asked.
 ifneq ($(filter check check-vm demo,$(MAKECMDGOALS)),)
-ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
-$(shell dist/setup $(if $(filter check-vm,$(MAKECMDGOALS)),vm) >&2)
+ifeq ($(findstring n,$(firstword -$(MAKEFLAGS)))$(filter no,$(SETUP)),)
+$(shell dist/setup -q $(if $(filter check-vm,$(MAKECMDGOALS)),vm) >&2)
 ifneq ($(.SHELLSTATUS),0)
-$(error dist/setup failed: see above)
+$(error packages are missing and dist/setup could not install them)
 endif
 endif
 endif
@@ -270,4 +273,4 @@ help:
 #: make setup        install the Debian 12 packages that are missing   LEVEL=vm: also what check-vm needs
 #: make install      DESTDIR= PREFIX=/usr ; make uninstall reverses it
 #: make clean        remove $(B)
-#: Everywhere: B=dir V=1 SAN=1 CC=clang CFLAGS=...
+#: Everywhere: B=dir V=1 SAN=1 CC=clang CFLAGS=... ROOMS="base core" (only these rooms); SETUP=no: never look for packages
