@@ -123,34 +123,29 @@ void log_write(struct log_site *site, enum log_level level, const char *format, 
 		return;
 }
 
+/* Octets that one byte becomes. */
+static size_t escaped_len(uint8_t byte)
+{
+	if (byte == '\\')
+		return 2;
+	return byte >= ' ' && byte < 0x7f ? 1 : 4;
+}
+
 const char *log_escape(char *out, size_t out_max, const void *bytes, size_t len)
 {
-	static const char hex[] = "0123456789abcdef";
 	const uint8_t *in = bytes;
-	size_t used = 0;
+	size_t used = 0, need = 0, room;
 
-	for (size_t i = 0; i < len; i++) {
-		bool plain = in[i] >= ' ' && in[i] < 0x7f && in[i] != '\\';
-		size_t need = plain ? 1 : in[i] == '\\' ? 2 : 4;
+	for (size_t i = 0; i < len && need < out_max; i++)
+		need += escaped_len(in[i]);
+	room = need < out_max ? out_max - 1 : out_max - 1 - strlen("...");
+	for (size_t i = 0; i < len && used + escaped_len(in[i]) <= room; i++) {
+		const char *form = escaped_len(in[i]) == 1 ? "%c"
+				   : in[i] == '\\'	   ? "\\%c"
+							   : "\\x%02x";
 
-		/* Room for what follows, or for the dots that stand for it, and the NUL. */
-		if (used + need + (i + 1 < len ? 3 : 0) + 1 > out_max) {
-			memcpy(out + used, "...", 3);
-			used += 3;
-			break;
-		}
-		if (plain) {
-			out[used++] = (char)in[i];
-		} else if (in[i] == '\\') {
-			out[used++] = '\\';
-			out[used++] = '\\';
-		} else {
-			out[used++] = '\\';
-			out[used++] = 'x';
-			out[used++] = hex[in[i] >> 4];
-			out[used++] = hex[in[i] & 15];
-		}
+		used += (size_t)snprintf(out + used, out_max - used, form, in[i]);
 	}
-	out[used] = '\0';
+	strcpy(out + used, need < out_max ? "" : "...");
 	return out;
 }
