@@ -131,20 +131,22 @@ struct hf_slot_big {
 /*
  * Value of hf_queue: the packets held for one pair, oldest first, in a ring of slot references.
  *
- * `pushed` counts packets ever queued and is moved by compare and exchange; position n lives in
- * slot[n % HF_QUEUE_SLOTS]. `taken` counts packets the agent took off. A reference is published with
- * an exchange and taken with an exchange, so each packet has one owner at any instant. With
- * HF_QUEUE_CLOSED set in `pushed` nothing is queued any more: a program that finds it looks the pair up anew.
+ * `state` is moved by compare and exchange only: the low 32 bits count the packets ever queued, the bits
+ * above them the times this queue was opened, so that a program that read it before the queue went to
+ * another pair can never queue into it, and the top bit says closed. Position n lives in
+ * slot[n % HF_QUEUE_SLOTS]. `taken` counts the packets the agent took off. A reference is published with
+ * an exchange and taken with an exchange: each packet has one owner at any instant.
  */
-#define HF_QUEUE_CLOSED 0x80000000u
+#define HF_QUEUE_CLOSED 0x8000000000000000ull
+#define HF_QUEUE_OPENED 0x0000000100000000ull /* one more opening */
+#define HF_QUEUE_COUNT 0x00000000ffffffffull
 
 struct hf_queue {
-	__u32 owner; /* 0 = free, 1 = in use */
-	__u32 pushed;
-	__u32 taken;
+	__u32 owner;	/* 0 = free, 1 = in use */
+	__u32 taken;	/* packets the agent took off since the queue was opened */
 	__u32 bytes;	/* octets queued and not yet taken */
 	__u32 reported; /* 1 once an event of this queue went out on the ring */
-	__u32 reserved;
+	__u64 state;	/* HF_QUEUE_* */
 	__u64 first_ns; /* when the queue was opened */
 	struct hf_pair pair;
 	__u32 slot[HF_QUEUE_SLOTS];
@@ -179,7 +181,8 @@ struct hf_config {
 	__u32 flags;
 	__u32 handoffs; /* pairs whose handoff_until_ns may lie ahead: 0 keeps ESP on its fast path */
 	__u32 reserved;
-	__u64 release_cookie[HF_RELEASE_SOCKETS]; /* SO_COOKIE of the sockets that re-inject, 0 = none */
+	__u64 sealed_cookie[HF_RELEASE_SOCKETS]; /* SO_COOKIE of sockets whose packets must be sealed: never seen in clear */
+	__u64 bypass_cookie[HF_RELEASE_SOCKETS]; /* SO_COOKIE of sockets whose packets the agent let go as they are */
 };
 
 /* Single value of hf_cursor, written by BPF: where the search for free room starts, and the event budget. */
@@ -187,8 +190,8 @@ struct hf_cursor {
 	__u32 slot;
 	__u32 slot_big;
 	__u32 queue;
-	__u32 denied_left;   /* HF_EVENT_DENIED events left in this second */
-	__u64 denied_second; /* the second denied_left belongs to */
+	__u32 denied;	     /* HF_EVENT_DENIED events asked for in this second */
+	__u64 denied_second; /* the second that is */
 };
 
 /* Single value of hf_count, per CPU: packets by what became of them. */
@@ -197,6 +200,7 @@ struct hf_count {
 	__u64 out_esp;	     /* ESP, or ESP in UDP of a pair that has it */
 	__u64 out_clear;     /* verdict CLEAR */
 	__u64 out_by_policy; /* no verdict, group clear or clear-or-private */
+	__u64 out_released;  /* re-injected by the agent as they are */
 	__u64 out_exempt;    /* never held: ND, DHCP, IKE, multicast, resolvers, own addresses */
 	__u64 out_not_ip;
 	/* egress, held */
@@ -210,7 +214,7 @@ struct hf_count {
 	__u64 drop_queues_full; /* no queue free, or hf_hold full */
 	__u64 drop_too_big;	/* larger than a slot can be (BIG TCP) */
 	__u64 drop_copy;	/* the kernel could not linearise the packet */
-	__u64 drop_reinjected;	/* came out of re-injection in clear a second time */
+	__u64 drop_reinjected;	/* re-injected to be sealed and yet in clear */
 	__u64 drop_race;	/* lost against other CPUs more often than the bound allows */
 	__u64 drop_malformed;	/* unreadable IP header while HF_CONFIG_STRICT */
 	/* ingress */

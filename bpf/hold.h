@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Holding a packet: find or open the pair's queue, take a slot, copy, queue the slot, tell the agent.
+ *
+ * There are no locks and no free lists. A queue or slot is taken by moving its owner word from 0, so that
+ * what is in use can be seen in the maps themselves: an agent that dies in the middle of anything leaks nothing that
+ * its successor cannot find. Every loop is bounded; a bound that is reached drops the packet and counts it.
+ */
+#ifndef HF_HOLD_H
+#define HF_HOLD_H
+
+#include "report.h"
+
+#define SEARCH_MAX 64 /* slots or queues looked at; at 90 % in use the search fails once in a thousand */
+#define RACE_MAX 16   /* tries against other CPUs that queue for the same pair */
+#define REOPEN_MAX 2  /* times a queue may be found closed */
+
+enum pushed {
+	PUSHED,
+	PUSHED_CLOSED, /* the agent closed the queue: look the pair up anew */
+	PUSHED_RACE,
+};
+
+static __always_inline struct hf_slot_head *slot_head(__u32 ref)
+{
+	__u32 index = (ref & ~HF_REF_BIG) - 1;
+
+	/* Two lookups instead of one through a map pointer: the verifier wants to know the map. */
+	if (ref & HF_REF_BIG)
+		return (struct hf_slot_head *)bpf_map_lookup_elem(&hf_slot_big, &index);
+	return (struct hf_slot_head *)bpf_map_lookup_elem(&hf_slot, &index);
+}
+
+/*
+ * The searches and the push are global functions, which the verifier checks once and by themselves: inlined, their
+ * loops multiply with the paths that lead to them and pass its limit of a million instructions.
+ */
+
+/* slot_search returns the reference of a slot taken for the queue, 0 when none was found. */
+__noinline __u32 slot_search(__u32 start, __u32 queue_index)
+{
+	for (__u32 i = 0; i < SEARCH_MAX; i++) {
+		__u32 index = (start + i) % hf_slots;
+		struct hf_slot *slot = bpf_map_lookup_elem(&hf_slot, &index);
+
+		if (!slot)
+			return 0;
+		if (!read_once(slot->head.owner) && cmpxchg(&slot->head.owner, 0, queue_index + 1) == 0)
+			return index + 1;
+	}
+	return 0;
+}
+
+__noinline __u32 slot_search_big(__u32 start, __u32 queue_index)
+{
+	for (__u32 i = 0; i < SEARCH_MAX; i++) {
+		__u32 index = (start + i) % hf_slots_big;
+		struct hf_slot_big *slot = bpf_map_lookup_elem(&hf_slot_big, &index);
+
+		if (!slot)
+			return 0;
+		if (!read_once(slot->head.owner) && cmpxchg(&slot->head.owner, 0, queue_index + 1) == 0)
+			return (index + 1) | HF_REF_BIG;
+	}
+	return 0;
+}
+
+/* queue_search returns 1 + index of a free queue, which is the caller's then; 0 when none was found. */
+__noinline __u32 queue_search(__u32 start)
+{
+	for (__u32 i = 0; i < SEARCH_MAX; i++) {
+		__u32 index = (start + i) % hf_queues;
+		struct hf_queue *queue = bpf_map_lookup_elem(&hf_queue, &index);
+
+		if (!queue)
+			return 0;
+		if (!read_once(queue->owner) && cmpxchg(&queue->owner, 0, 1) == 0)
+			return index + 1;
+	}
+	return 0;
+}
+
+static __always_inline struct hf_cursor *cursors(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&hf_cursor, &zero);
+}
+
+static __always_inline __u32 slot_take(bool big, __u32 queue_index)
+{
+	struct hf_cursor *cursor = cursors();
+
+	if (!cursor)
+		return 0;
+	if (big)
+		return slot_search_big(fetch_add(&cursor->slot_big, 1), queue_index);
+	return slot_search(fetch_add(&cursor->slot, 1), queue_index);
+}
+
+/*
+ * Copies `len` octets from the IP header on. The relative load reads linear data only, so what lies in page fragments
+ * (GSO, large datagrams) is made linear first. The mask after a barrier: 6.1's verifier loses the lower bound of a
+ * length that clang folds (len - 1 > N - 1).
+ */
+#define COPY_PACKET(skb, packet, data, size)                                               \
+	({                                                                                 \
+		__u32 last_ = (packet)->len - 1;                                           \
+		long copied_;                                                              \
+		asm volatile("" : "+r"(last_));                                            \
+		last_ &= (size) - 1;                                                       \
+		copied_ = load(skb, (packet)->l3, data, last_ + 1);                        \
+		if (copied_ < 0 && bpf_skb_pull_data(skb, (skb)->len) == 0)                \
+			copied_ = load(skb, (packet)->l3, data, last_ + 1);                \
+		copied_;                                                                   \
+	})
+
+static __always_inline void head_fill(struct __sk_buff *skb, const struct packet *packet, struct hf_slot_head *head,
+				      enum hf_held held)
+{
+	head->len = packet->len;
+	head->pair = packet->pair;
+	head->time_ns = bpf_ktime_get_ns();
+	head->ifindex = skb->ifindex;
+	head->mark = skb->mark;
+	head->priority = skb->priority;
+	head->gso_size = skb->gso_size;
+	head->held = held;
+}
+
+static __always_inline bool slot_fill(struct __sk_buff *skb, const struct packet *packet, __u32 ref, enum hf_held held)
+{
+	__u32 index = (ref & ~HF_REF_BIG) - 1;
+
+	if (ref & HF_REF_BIG) {
+		struct hf_slot_big *big = bpf_map_lookup_elem(&hf_slot_big, &index);
+
+		if (!big)
+			return false;
+		head_fill(skb, packet, &big->head, held);
+		return COPY_PACKET(skb, packet, big->data, HF_SLOT_BIG_DATA) == 0;
+	}
+
+	struct hf_slot *slot = bpf_map_lookup_elem(&hf_slot, &index);
+
+	if (!slot)
+		return false;
+	head_fill(skb, packet, &slot->head, held);
+	return COPY_PACKET(skb, packet, slot->data, HF_SLOT_DATA) == 0;
+}
+
+/* Takes a free queue for the pair and enters it in hf_hold. Another CPU may have been faster: then theirs is used. */
+static __always_inline struct hf_queue *queue_open(const struct hf_pair *pair, __u32 *index)
+{
+	struct hf_cursor *cursor = cursors();
+	struct hf_hold *theirs, hold;
+	struct hf_queue *queue;
+	__u64 state;
+
+	if (!cursor)
+		return 0;
+	*index = queue_search(fetch_add(&cursor->queue, 1)) - 1;
+	queue = bpf_map_lookup_elem(&hf_queue, index); /* NULL for -1, which is beyond any array */
+	if (!queue)
+		return 0;
+	queue->pair = *pair;
+	queue->taken = 0;
+	queue->bytes = 0;
+	queue->reported = 0;
+	queue->first_ns = bpf_ktime_get_ns();
+	state = (read_once(queue->state) & ~(HF_QUEUE_CLOSED | HF_QUEUE_COUNT)) + HF_QUEUE_OPENED;
+	xchg(&queue->state, state & ~HF_QUEUE_CLOSED);
+
+	hold.queue = *index;
+	if (bpf_map_update_elem(&hf_hold, pair, &hold, BPF_NOEXIST) == 0)
+		return queue;
+	xchg(&queue->state, state | HF_QUEUE_CLOSED);
+	write_once(queue->owner, 0);
+	theirs = bpf_map_lookup_elem(&hf_hold, pair);
+	if (!theirs)
+		return 0;
+	*index = theirs->queue;
+	return bpf_map_lookup_elem(&hf_queue, index);
+}
+
+static __always_inline struct hf_queue *queue_find(const struct hf_pair *pair, __u32 *index)
+{
+	struct hf_hold *hold = bpf_map_lookup_elem(&hf_hold, pair);
+
+	if (!hold)
+		return 0;
+	*index = hold->queue;
+	return bpf_map_lookup_elem(&hf_queue, index);
+}
+
+static __always_inline bool pair_equal(const struct hf_pair *a, const struct hf_pair *b)
+{
+	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
+
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
+}
+
+/* Puts `ref` at position `n`. What was there lost its place: a newer packet replaced it before it was published. */
+static __always_inline void queue_publish(struct hf_queue *queue, __u32 n, __u32 ref, __u32 len)
+{
+	__u32 old = xchg(&queue->slot[n % HF_QUEUE_SLOTS], ref);
+	struct hf_slot_head *head;
+
+	fetch_add(&queue->bytes, len);
+	if (!old)
+		return;
+	head = slot_head(old);
+	if (head) {
+		fetch_add(&queue->bytes, -head->len);
+		write_once(head->owner, 0);
+	}
+	COUNT(drop_pair_full);
+}
+
+/*
+ * queue_push queues the slot as its pair's newest packet. A full queue gives the newest one's place to this one, so
+ * that the first packets and the latest survive (RFC 4322 3.1). Returns enum pushed.
+ */
+__noinline int queue_push(__u32 index, __u32 ref)
+{
+	struct hf_queue *queue = bpf_map_lookup_elem(&hf_queue, &index);
+	struct hf_slot_head *head = slot_head(ref);
+
+	if (!queue || !head)
+		return PUSHED_RACE;
+	for (int i = 0; i < RACE_MAX; i++) {
+		__u64 state = read_once(queue->state);
+		__u32 n = (__u32)state, waiting = n - read_once(queue->taken);
+
+		if (state & HF_QUEUE_CLOSED || !pair_equal(&queue->pair, &head->pair))
+			return PUSHED_CLOSED;
+		if (n && waiting &&
+		    (waiting >= HF_QUEUE_SLOTS || read_once(queue->bytes) + head->len > HF_QUEUE_BYTES)) {
+			queue_publish(queue, n - 1, ref, head->len);
+			return PUSHED;
+		}
+		if (cmpxchg(&queue->state, state, state + 1) == state) {
+			queue_publish(queue, n, ref, head->len);
+			return PUSHED;
+		}
+	}
+	return PUSHED_RACE;
+}
+
+static __always_inline void set_owner(__u32 ref, __u32 owner)
+{
+	struct hf_slot_head *head = slot_head(ref);
+
+	if (head)
+		write_once(head->owner, owner);
+}
+
+/* hold_packet keeps the packet for its pair; false when it could not, which is counted. */
+static __always_inline bool hold_packet(struct __sk_buff *skb, const struct packet *packet, enum hf_held held,
+					enum hf_event_type type, enum hf_group group)
+{
+	int pushed = PUSHED_CLOSED;
+	struct hf_queue *queue;
+	__u32 index = 0, ref;
+
+	if (!packet->len || packet->len > HF_SLOT_BIG_DATA) {
+		COUNT(drop_too_big);
+		return false;
+	}
+	ref = slot_take(packet->len > HF_SLOT_DATA, 0);
+	if (!ref) {
+		COUNT(drop_slots_full);
+		return false;
+	}
+	if (!slot_fill(skb, packet, ref, held)) {
+		set_owner(ref, 0);
+		COUNT(drop_copy);
+		return false;
+	}
+	for (int i = 0; i < REOPEN_MAX && pushed == PUSHED_CLOSED; i++) {
+		queue = queue_find(&packet->pair, &index);
+		if (!queue)
+			queue = queue_open(&packet->pair, &index);
+		if (!queue) {
+			set_owner(ref, 0);
+			COUNT(drop_queues_full);
+			return false;
+		}
+		set_owner(ref, index + 1);
+		pushed = queue_push(index, ref);
+		if (pushed == PUSHED)
+			report_queue(skb, queue, index, type, group);
+	}
+	if (pushed != PUSHED) {
+		set_owner(ref, 0);
+		COUNT(drop_race);
+		return false;
+	}
+	COUNT(held);
+	return true;
+}
+
+#endif

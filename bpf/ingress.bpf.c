@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * TC ingress: a clear packet from a peer that must seal does not arrive. ESP passes to XFRM. In transport mode the
+ * decrypted packet does not come by here again; in tunnel mode it does, and is known by its XFRM state.
+ */
+#include "count.h"
+#include "exempt.h"
+#include "gate.h"
+
+char hf_license[] SEC("license") = "Dual BSD/GPL";
+
+#define ACT_PASS TC_ACT_UNSPEC
+#define ACT_DROP TC_ACT_SHOT
+
+/* True for what ESP carried in and XFRM opened: the packet remembers the state that did it. */
+static __always_inline bool was_sealed(struct __sk_buff *skb)
+{
+	struct bpf_xfrm_state state;
+
+	return bpf_skb_get_xfrm_state(skb, 0, &state, sizeof(state), 0) == 0;
+}
+
+enum admit {
+	ADMIT,
+	ADMIT_SEALED_ONLY,
+	ADMIT_NOTHING,
+};
+
+static __always_inline enum admit admit_by_group(enum hf_group group)
+{
+	switch (group) {
+	case HF_GROUP_PRIVATE:
+		return ADMIT_SEALED_ONLY;
+	case HF_GROUP_BLOCK:
+		return ADMIT_NOTHING;
+	default:
+		return ADMIT;
+	}
+}
+
+static __always_inline enum admit admit_by_verdict(const struct hf_gate *gate)
+{
+	switch (gate->verdict) {
+	case HF_VERDICT_CLEAR:
+		return ADMIT;
+	case HF_VERDICT_HOLD:
+		return admit_by_group(gate->group);
+	case HF_VERDICT_SECURE:
+		return gate->flags & HF_GATE_IN_CLEAR ? ADMIT : ADMIT_SEALED_ONLY;
+	case HF_VERDICT_BLOCK:
+		break;
+	}
+	return ADMIT_NOTHING;
+}
+
+static __always_inline int malformed(void)
+{
+	if (!is_strict()) {
+		COUNT(malformed_passed);
+		return ACT_PASS;
+	}
+	COUNT(in_drop_malformed);
+	return ACT_DROP;
+}
+
+SEC("tc")
+int hf_ingress(struct __sk_buff *skb)
+{
+	const struct hf_gate *gate;
+	struct packet packet;
+	enum admit admit;
+
+	switch (packet_parse(skb, &packet, false)) {
+	case PARSED_NOT_IP:
+		COUNT(in_not_ip);
+		return ACT_PASS;
+	case PARSED_MALFORMED:
+		return malformed();
+	case PARSED_IP:
+		break;
+	}
+	if (packet.proto == IPPROTO_ESP) {
+		COUNT(in_esp);
+		return ACT_PASS;
+	}
+	gate = gate_find(&packet.pair);
+	admit = gate ? admit_by_verdict(gate) : admit_by_group(policy_group(&packet.pair.remote));
+	if (admit == ADMIT) {
+		COUNT(in_pass);
+		return ACT_PASS;
+	}
+
+	packet_find_upper(skb, &packet);
+	if (packet.proto == IPPROTO_ESP) {
+		COUNT(in_esp);
+		return ACT_PASS;
+	}
+	if (is_exempt(skb, &packet, false)) {
+		COUNT(in_exempt);
+		return ACT_PASS;
+	}
+	if (admit == ADMIT_NOTHING) {
+		COUNT(in_drop_block);
+		return ACT_DROP;
+	}
+	if (was_sealed(skb)) {
+		COUNT(in_decrypted);
+		return ACT_PASS;
+	}
+	COUNT(in_drop_clear);
+	return ACT_DROP;
+}

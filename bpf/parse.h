@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Reading a packet without knowing the link layer: everything is loaded relative to the network header,
+ * which the kernel has set on every device, with or without an Ethernet header, at egress and at ingress.
+ * Addresses first, because most packets are decided by them; upper layers only when they are asked for.
+ */
+#ifndef HF_PARSE_H
+#define HF_PARSE_H
+
+#include "common.h"
+
+#define PROTO_ICMPV6 58
+#define PROTO_DSTOPTS 60
+#define PROTO_MOBILITY 135
+#define PROTO_HIP 139
+#define PROTO_SHIM6 140
+
+#define IPV6_EXTENSIONS_MAX 8 /* more are nobody's traffic; the packet then counts as of an unknown protocol */
+
+enum parsed {
+	PARSED_IP,
+	PARSED_NOT_IP,
+	PARSED_MALFORMED,
+};
+
+struct packet {
+	struct hf_pair pair;
+	__u32 l3;    /* IP header, relative to the network header (behind a VLAN tag that stands in the data) */
+	__u32 l4;    /* upper-layer header, likewise; 0 = not looked for yet (IPv6 only) */
+	__u32 len;   /* octets from the IP header on; 0 = larger than the header can say (BIG TCP) */
+	__u8 proto;  /* upper-layer protocol; for IPv6 the first next header until packet_find_upper */
+	__u8 hops;
+	bool v4;
+	bool fragment; /* not the first one: there is no upper-layer header */
+};
+
+struct ipv4_header {
+	__u8 version_ihl, tos;
+	__be16 tot_len, id, frag_off;
+	__u8 ttl, protocol;
+	__sum16 check;
+	__u8 saddr[4], daddr[4];
+};
+
+struct ipv6_header {
+	__be32 version_class_flow;
+	__be16 payload_len;
+	__u8 nexthdr, hop_limit;
+	struct hf_addr saddr, daddr;
+};
+
+static __always_inline int load(struct __sk_buff *skb, __u32 offset, void *to, __u32 len)
+{
+	return bpf_skb_load_bytes_relative(skb, offset, to, len, BPF_HDR_START_NET);
+}
+
+static __always_inline void addr_set_v4(struct hf_addr *addr, const __u8 v4[4])
+{
+	__u32 *word = (__u32 *)addr;
+
+	word[0] = 0;
+	word[1] = 0;
+	word[2] = bpf_htonl(0xffff);
+	__builtin_memcpy(&word[3], v4, 4);
+}
+
+static __always_inline bool addr_is_v4_mapped(const struct hf_addr *addr)
+{
+	const __u32 *word = (const __u32 *)addr;
+
+	return word[0] == 0 && word[1] == 0 && word[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline bool is_vlan(__be16 proto)
+{
+	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
+}
+
+/*
+ * Most tags travel beside the packet (skb->vlan_tci) and are not seen here. One that stands in the data has the
+ * network header pointing at it (a VLAN device without reordering), or behind it (a packet socket since 6.2): then what
+ * follows is no known protocol, and the network header is IP's own.
+ */
+static __always_inline __be16 skip_vlan(struct __sk_buff *skb, __u32 *offset)
+{
+	__be16 proto = skb->protocol;
+
+	for (int tag = 0; tag < 2 && is_vlan(proto); tag++) {
+		struct {
+			__be16 tci, proto;
+		} vlan;
+		__u8 version;
+
+		if (load(skb, *offset, &vlan, sizeof(vlan)) < 0)
+			return proto;
+		if (is_vlan(vlan.proto) || vlan.proto == bpf_htons(ETH_P_IP) || vlan.proto == bpf_htons(ETH_P_IPV6)) {
+			proto = vlan.proto;
+			*offset += sizeof(vlan);
+			continue;
+		}
+		if (load(skb, *offset, &version, 1) < 0)
+			return proto;
+		if (version >> 4 == 4)
+			return bpf_htons(ETH_P_IP);
+		if (version >> 4 == 6)
+			return bpf_htons(ETH_P_IPV6);
+		return vlan.proto;
+	}
+	return proto;
+}
+
+static __always_inline enum parsed parse_ipv4(struct __sk_buff *skb, struct packet *packet, bool out)
+{
+	struct ipv4_header ip;
+	__u32 header_len;
+
+	if (load(skb, packet->l3, &ip, sizeof(ip)) < 0)
+		return PARSED_MALFORMED;
+	header_len = (ip.version_ihl & 0xf) * 4;
+	packet->len = bpf_ntohs(ip.tot_len);
+	if (ip.version_ihl >> 4 != 4 || header_len < sizeof(ip) || (packet->len && packet->len < header_len))
+		return PARSED_MALFORMED;
+
+	addr_set_v4(out ? &packet->pair.local : &packet->pair.remote, ip.saddr);
+	addr_set_v4(out ? &packet->pair.remote : &packet->pair.local, ip.daddr);
+	packet->proto = ip.protocol;
+	packet->hops = ip.ttl;
+	packet->l4 = packet->l3 + header_len;
+	packet->fragment = ip.frag_off & bpf_htons(0x1fff);
+	packet->v4 = true;
+	return PARSED_IP;
+}
+
+static __always_inline enum parsed parse_ipv6(struct __sk_buff *skb, struct packet *packet, bool out)
+{
+	struct ipv6_header ip;
+
+	if (load(skb, packet->l3, &ip, sizeof(ip)) < 0)
+		return PARSED_MALFORMED;
+	/* On the wire a v4-mapped address is nobody's (RFC 4942 2.2), and its pair would be an IPv4 pair's. */
+	if (((__u8 *)&ip)[0] >> 4 != 6 || addr_is_v4_mapped(&ip.saddr) || addr_is_v4_mapped(&ip.daddr))
+		return PARSED_MALFORMED;
+
+	packet->pair.local = out ? ip.saddr : ip.daddr;
+	packet->pair.remote = out ? ip.daddr : ip.saddr;
+	packet->len = ip.payload_len ? bpf_ntohs(ip.payload_len) + (__u32)sizeof(ip) : 0;
+	packet->proto = ip.nexthdr;
+	packet->hops = ip.hop_limit;
+	packet->l4 = 0;
+	packet->fragment = false;
+	packet->v4 = false;
+	return PARSED_IP;
+}
+
+/* packet_parse reads the IP header. `out`: the packet leaves this host, so its source is the local address. */
+static __always_inline enum parsed packet_parse(struct __sk_buff *skb, struct packet *packet, bool out)
+{
+	__be16 proto = skb->protocol;
+
+	packet->l3 = 0;
+	if (is_vlan(proto))
+		proto = skip_vlan(skb, &packet->l3);
+	if (proto == bpf_htons(ETH_P_IP))
+		return parse_ipv4(skb, packet, out);
+	if (proto == bpf_htons(ETH_P_IPV6))
+		return parse_ipv6(skb, packet, out);
+	return is_vlan(proto) ? PARSED_MALFORMED : PARSED_NOT_IP;
+}
+
+static __always_inline bool is_extension(__u8 proto)
+{
+	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_FRAGMENT ||
+	       proto == PROTO_DSTOPTS || proto == PROTO_MOBILITY || proto == PROTO_HIP || proto == PROTO_SHIM6 ||
+	       proto == IPPROTO_AH;
+}
+
+/*
+ * packet_find_upper walks IPv6 extension headers (RFC 8200 4) to the upper-layer protocol and its header. When
+ * the chain is cut off or too long, proto is left at an extension header, which no rule below knows.
+ */
+static __always_inline void packet_find_upper(struct __sk_buff *skb, struct packet *packet)
+{
+	__u32 offset = packet->l3 + sizeof(struct ipv6_header);
+
+	if (packet->l4)
+		return;
+	for (int i = 0; i < IPV6_EXTENSIONS_MAX && is_extension(packet->proto); i++) {
+		struct {
+			__u8 next, len;
+			__be16 frag_off;
+		} header;
+
+		if (load(skb, offset, &header, sizeof(header)) < 0)
+			break;
+		if (packet->proto == IPPROTO_FRAGMENT) {
+			offset += 8;
+			packet->fragment = header.frag_off & bpf_htons(0xfff8);
+		} else if (packet->proto == IPPROTO_AH) {
+			offset += (header.len + 2) * 4;
+		} else {
+			offset += (header.len + 1) * 8;
+		}
+		packet->proto = header.next;
+		if (packet->fragment)
+			break;
+	}
+	packet->l4 = offset;
+}
+
+#endif

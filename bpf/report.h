@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Telling the agent, through the ring buffer. One event per queue until the agent closes it; what does not
+ * fit the ring is reported again with the pair's next packet.
+ */
+#ifndef HF_REPORT_H
+#define HF_REPORT_H
+
+#include "count.h"
+#include "parse.h"
+
+static __always_inline void report_queue(struct __sk_buff *skb, struct hf_queue *queue, __u32 index,
+					 enum hf_event_type type, enum hf_group group)
+{
+	struct hf_event *event;
+
+	if (read_once(queue->reported) || cmpxchg(&queue->reported, 0, 1) != 0)
+		return;
+	event = bpf_ringbuf_reserve(&hf_ring, sizeof(*event), 0);
+	if (!event) {
+		write_once(queue->reported, 0);
+		COUNT(events_lost);
+		return;
+	}
+	event->type = type;
+	event->queue = index;
+	event->time_ns = bpf_ktime_get_ns();
+	event->pair = queue->pair;
+	event->group = group;
+	event->ifindex = skb->ifindex;
+	bpf_ringbuf_submit(event, 0);
+	COUNT(events);
+}
+
+/* A budget per second, so that a sender that ignores errors cannot crowd out what matters on the ring. */
+static __always_inline bool take_denied(__u64 now)
+{
+	__u64 second = now / 1000000000;
+	struct hf_cursor *cursor;
+	__u32 zero = 0;
+
+	cursor = bpf_map_lookup_elem(&hf_cursor, &zero);
+	if (!cursor)
+		return false;
+	if (read_once(cursor->denied_second) != second) {
+		write_once(cursor->denied_second, second);
+		write_once(cursor->denied, 0);
+	}
+	/* Counts up, so that CPUs that race here overshoot by a few and never wrap. */
+	return fetch_add(&cursor->denied, 1) < HF_DENIED_PER_SECOND;
+}
+
+/* report_denied hands the agent the head of a dropped packet, so that its sender learns of it at once. */
+static __always_inline void report_denied(struct __sk_buff *skb, const struct packet *packet, enum hf_group group)
+{
+	struct hf_event_denied *denied;
+	__u64 now = bpf_ktime_get_ns();
+	__u32 len;
+
+	if (!take_denied(now))
+		return;
+	/* Events that packets wait for keep half of the ring. */
+	if (bpf_ringbuf_query(&hf_ring, BPF_RB_AVAIL_DATA) > HF_RING_BYTES / 2)
+		return;
+	denied = bpf_ringbuf_reserve(&hf_ring, sizeof(*denied), 0);
+	if (!denied)
+		return;
+	denied->event.type = HF_EVENT_DENIED;
+	denied->event.queue = 0;
+	denied->event.time_ns = now;
+	denied->event.pair = packet->pair;
+	denied->event.group = group;
+	denied->event.ifindex = skb->ifindex;
+	denied->mark = skb->mark;
+
+	/* 6.1's verifier needs the mask after a barrier: clang folds the comparison away otherwise. */
+	len = packet->len < HF_EVENT_HEAD ? packet->len : HF_EVENT_HEAD;
+	len = len - 1;
+	asm volatile("" : "+r"(len));
+	len = (len & (HF_EVENT_HEAD - 1)) + 1;
+	denied->len = load(skb, packet->l3, denied->head, len) == 0 ? len : 0;
+	bpf_ringbuf_submit(denied, 0);
+	COUNT(events);
+}
+
+#endif
