@@ -31,6 +31,7 @@ SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 CONFDIR ?= /etc/holdfast
+EXAMPLES ?= $(PREFIX)/share/doc/holdfast/examples
 
 CFLAGS  ?= -O2 -g
 WERROR  ?= -Werror
@@ -215,6 +216,11 @@ bench: lab $(BENCH_PROGS)
 
 # make fuzz T=name TIME=60: one target; without T all of them, one after the other.
 TIME ?= 60
+ifneq ($(filter fuzz,$(MAKECMDGOALS)),)
+ifeq ($(shell echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | $(CLANG) -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null && echo yes),)
+$(error fuzzing needs clang and its runtime: make setup)
+endif
+endif
 fuzz: $(if $(T),$(B)/tests/fuzz/fuzz_$(T),$(FUZZ_PROGS))
 	@$(RUN) fuzz $(TIME) $^
 
@@ -232,22 +238,22 @@ CONFS    := $(wildcard dist/*.conf)
 POLICIES := $(wildcard dist/policies/*)
 D        := $(DESTDIR)
 
-# An operator's own configuration is never overwritten: ours goes beside it as NAME.example.
+# An operator's own configuration is never overwritten; ours as it comes is among the examples.
 install: $(PROGRAM)
 	install -D -m 755 $(B)/holdfast $(D)$(SBINDIR)/holdfast
 	install -d -m 755 $(D)$(UNITDIR)
 	sed 's|@SBINDIR@|$(SBINDIR)|' dist/holdfast.service > $(D)$(UNITDIR)/holdfast.service
 	$(foreach m,$(MANPAGES),install -D -m 644 $(m) $(D)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))$(newline))
-	$(foreach c,$(CONFS) $(POLICIES),install -D -m 644 $(c) $(D)$(CONFDIR)/$(c:dist/%=%).example$(newline))
-	$(foreach c,$(CONFS) $(POLICIES),[ -e $(D)$(CONFDIR)/$(c:dist/%=%) ] || install -m 644 $(c) $(D)$(CONFDIR)/$(c:dist/%=%)$(newline))
+	$(foreach c,$(CONFS) $(POLICIES),install -D -m 644 $(c) $(D)$(EXAMPLES)/$(c:dist/%=%)$(newline))
+	$(foreach c,$(CONFS) $(POLICIES),[ -e $(D)$(CONFDIR)/$(c:dist/%=%) ] || install -D -m 644 $(c) $(D)$(CONFDIR)/$(c:dist/%=%)$(newline))
 
 # Configuration that the operator changed stays.
 uninstall:
 	rm -f $(D)$(SBINDIR)/holdfast $(D)$(UNITDIR)/holdfast.service
 	$(foreach m,$(MANPAGES),rm -f $(D)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))$(newline))
 	$(foreach c,$(CONFS) $(POLICIES),if cmp -s $(c) $(D)$(CONFDIR)/$(c:dist/%=%); then rm -f $(D)$(CONFDIR)/$(c:dist/%=%); fi; \
-		rm -f $(D)$(CONFDIR)/$(c:dist/%=%).example$(newline))
-	-[ ! -d $(D)$(CONFDIR) ] || find $(D)$(CONFDIR) -depth -type d -empty -delete
+		rm -f $(D)$(EXAMPLES)/$(c:dist/%=%)$(newline))
+	@for d in $(D)$(CONFDIR) $(D)$(dir $(EXAMPLES)); do if [ -d $$d ]; then find $$d -depth -type d -empty -delete; fi; done
 
 define newline
 
