@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What goes into the core (events: facts) and what comes out (actions: orders). Both name a peer by
+ * handle or a pair by its addresses, never by pointer. Every action is answered by at most one event; a late answer
+ * to a peer that is gone is ignored because its handle is stale.
+ */
+#ifndef CORE_EVENT_H
+#define CORE_EVENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "holdfast/abi.h"
+
+/* Algorithms of a Child SA, in the order of the profile. */
+enum child_algorithm {
+	CHILD_AES_GCM_16_256, /* RFC 4106: 32 octets key, 4 salt */
+	CHILD_AES_GCM_16_128, /* 16 + 4 */
+	CHILD_CHACHA20_POLY1305, /* RFC 7634: 32 + 4 */
+};
+
+#define CHILD_KEY_MAX 36
+
+/* A negotiated Child SA: both directions, seen from this host. Whoever holds one wipes it when done. */
+struct child {
+	uint32_t spi_in_be, spi_out_be; /* network byte order; spi_in is ours */
+	enum child_algorithm algorithm;
+	bool tunnel;
+	bool esn;
+	uint8_t key_in[CHILD_KEY_MAX], key_out[CHILD_KEY_MAX]; /* key, then salt */
+};
+
+enum event_type {
+	EVENT_FLOW_MISS, /* packets of an undecided pair wait */
+	EVENT_STRAY,	 /* clear packets of a secured pair wait */
+	EVENT_KEY,	 /* answer to LOOKUP: a key that policy accepts was found */
+	EVENT_NO_KEY,	 /* answer to LOOKUP: proved that the peer has none */
+	EVENT_LOOKUP_FAILED,
+	EVENT_CHILD_UP,	       /* answer to NEGOTIATE, or the peer's own doing (responder) */
+	EVENT_NEGOTIATION_FAILED,
+	EVENT_SA_ADDED,	       /* answer to SA_ADD; error != 0: the kernel refused */
+	EVENT_POLICY_SET,      /* answer to POLICY_SET; error likewise */
+	EVENT_DRAINED,	       /* answer to DRAIN */
+	EVENT_SEALS,	       /* answer to CHECK_SEALS: whether ESP came from the peer */
+	EVENT_SA_EXPIRED,      /* an SA reached its soft or hard limit, or vanished */
+	EVENT_POLICY_GONE,     /* somebody else removed a policy of ours */
+	EVENT_LOCAL_GONE,      /* pair.local is no address of this host any more */
+	EVENT_ADOPT,	       /* at start: the kernel already holds SAs and policies of this pair */
+};
+
+struct event {
+	enum event_type type;
+	struct handle peer;  /* answers: from the action; others: HANDLE_NONE, the pair says who */
+	struct hf_pair pair; /* FLOW_MISS, STRAY, CHILD_UP of a responder, LOCAL_GONE (local only), ADOPT */
+	int error;	     /* negative errno or 0 */
+	union {
+		struct {
+			struct child child;
+			bool responder;
+		} up;
+		struct {
+			bool empty; /* nothing waits any more; false = the budget ran out */
+		} drained;
+		bool seals;
+		struct {
+			uint32_t spi_be; /* inbound or outbound */
+			bool hard;
+		} expired;
+		struct {
+			uint32_t spi_in_be, spi_out_be;
+			bool tunnel;
+			bool in_policy;
+			uint32_t reqid;
+		} adopt;
+	};
+};
+
+enum action_type {
+	ACTION_LOOKUP,	    /* find the peer's key -> KEY, NO_KEY, LOOKUP_FAILED */
+	ACTION_NEGOTIATE,   /* make a Child SA -> CHILD_UP, NEGOTIATION_FAILED */
+	ACTION_ABANDON,	    /* whatever was asked for this peer is not wanted any more; no answer */
+	ACTION_SA_ADD,	    /* install both SAs of the child -> SA_ADDED */
+	ACTION_SA_DEL,	    /* remove both; no answer */
+	ACTION_POLICY_SET,  /* -> POLICY_SET */
+	ACTION_POLICY_DEL,  /* no answer */
+	ACTION_GATE,	    /* write the gate entry, or remove it; no answer */
+	ACTION_DRAIN,	    /* deal with what is held for the pair -> DRAINED */
+	ACTION_CHECK_SEALS, /* did ESP arrive on the inbound SA? -> SEALS */
+};
+
+enum drain_how {
+	DRAIN_SEALED, /* re-inject through the pair's SA */
+	DRAIN_CLEAR,  /* re-inject as it is */
+	DRAIN_DENY,   /* drop, and tell the local senders */
+};
+
+struct action {
+	enum action_type type;
+	struct handle peer;
+	struct hf_pair pair;
+	uint32_t reqid; /* SA_ADD, POLICY_*, DRAIN */
+	union {
+		struct child child; /* SA_ADD; SA_DEL uses its SPIs only */
+		struct {
+			bool in; /* else out */
+			bool tunnel;
+		} policy;
+		struct {
+			bool present; /* false = remove the entry */
+			struct hf_gate value;
+			bool handoff; /* value.handoff_until_ns lies ahead: ESP queues behind what is held */
+		} gate;
+		struct {
+			enum drain_how how;
+			bool tunnel;
+			bool close; /* when empty, give the queue back */
+		} drain;
+		uint32_t spi_in_be; /* CHECK_SEALS */
+	};
+};
+
+#endif
