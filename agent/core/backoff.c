@@ -43,6 +43,7 @@ const char *failure_name(enum failure failure)
 		[FAILURE_LOOKUP] = "no source could tell the peer's key",
 		[FAILURE_NEGOTIATION] = "the peer did not agree on an SA",
 		[FAILURE_KERNEL] = "the kernel refused the SA",
+		[FAILURE_FOREIGN] = "the source is not an address of this host",
 	};
 
 	return (unsigned int)failure < FAILURES ? names[failure] : "?";

@@ -15,6 +15,7 @@ enum failure {
 	FAILURE_LOOKUP,	     /* discovery could not say */
 	FAILURE_NEGOTIATION, /* the peer did not answer, or refused */
 	FAILURE_KERNEL,	     /* the SAs or policies could not be installed */
+	FAILURE_FOREIGN,     /* the packets' source is no address of this host: nobody here can speak for it */
 	FAILURES
 };
 

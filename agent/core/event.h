@@ -53,7 +53,7 @@ struct event {
 	enum event_type type;
 	struct handle peer;  /* answers: from the action; others: HANDLE_NONE, the pair says who */
 	struct hf_pair pair; /* FLOW_MISS, STRAY, CHILD_UP of a responder, LOCAL_GONE (local only), ADOPT */
-	int error;	     /* negative errno or 0 */
+	int error; /* negative errno or 0; FLOW_MISS, STRAY: -EADDRNOTAVAIL when pair.local is not this host's */
 	union {
 		struct {
 			struct child child;
