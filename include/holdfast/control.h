@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the daemon and the command line agree on: the operator's socket. A request is one JSON object on a line,
+ * {"command": NAME, ...}; the answer is one JSON object on a line. An answer that failed is {"error": TEXT}.
+ * Several requests may follow each other on one connection and are answered in order.
+ *
+ * Fields are only ever added, so scripts that read `--json` keep working. Times are seconds; names of counters are
+ * those of struct hf_count and struct hf_agent in holdfast/abi.h.
+ */
+#ifndef HOLDFAST_CONTROL_H
+#define HOLDFAST_CONTROL_H
+
+#define CONTROL_SOCKET "/run/holdfast/control.sock"
+
+#define CONTROL_COMMAND "command"
+#define CONTROL_ERROR "error"
+
+/* {"command": "ping"}: who is there. Answer: pid, version. */
+#define CONTROL_PING "ping"
+#define CONTROL_PID "pid"
+#define CONTROL_VERSION "version"
+
+/* {"command": "status"}: the object that agent/control/status.h describes. */
+#define CONTROL_STATUS "status"
+
+/*
+ * {"command": "policy-test", "address": TEXT}: which group an address belongs to and what the gate says about its pairs.
+ * Answer: address, group; file and line when a prefix decides, with that prefix; pairs: array of local, verdict, group, until.
+ */
+#define CONTROL_POLICY_TEST "policy-test"
+#define CONTROL_ADDRESS "address"
+#define CONTROL_GROUP "group"
+#define CONTROL_PREFIX "prefix"
+#define CONTROL_FILE "file"
+#define CONTROL_LINE "line"
+#define CONTROL_PAIRS "pairs"
+
+#endif
