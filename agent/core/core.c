@@ -43,7 +43,7 @@ struct core *core_init(void *memory, const struct core_options *options, const s
 	return core;
 }
 
-struct action *core_emit(struct core *core, const struct peer *peer, enum action_type type)
+static struct action *queue_action(struct core *core, enum action_type type, const struct hf_pair *pair)
 {
 	struct action *action;
 
@@ -52,8 +52,15 @@ struct action *core_emit(struct core *core, const struct peer *peer, enum action
 	action = &core->actions[(core->action_first + core->action_count++) % CORE_ACTIONS_MAX];
 	memset(action, 0, sizeof(*action));
 	action->type = type;
+	action->pair = *pair;
+	return action;
+}
+
+struct action *core_emit(struct core *core, const struct peer *peer, enum action_type type)
+{
+	struct action *action = queue_action(core, type, &peer->pair);
+
 	action->peer = pool_handle(&core->peers, peer);
-	action->pair = peer->pair;
 	action->reqid = core->reqid_base + action->peer.index;
 	return action;
 }
@@ -139,15 +146,9 @@ static struct peer *add(struct core *core, const struct hf_pair *pair, uint32_t 
 /* No room for the pair: what it holds is dropped and its senders are told, which is the closed answer. */
 static void refuse(struct core *core, const struct hf_pair *pair)
 {
-	struct peer nobody = { .pair = *pair };
-	struct action *action;
+	struct action *action = queue_action(core, ACTION_DRAIN, pair);
 
 	core->counts.peers_full++;
-	assert(core->action_count < CORE_ACTIONS_MAX);
-	action = &core->actions[(core->action_first + core->action_count++) % CORE_ACTIONS_MAX];
-	memset(action, 0, sizeof(*action));
-	action->type = ACTION_DRAIN;
-	action->pair = nobody.pair;
 	action->drain.how = DRAIN_DENY;
 	action->drain.close = true;
 }
@@ -176,7 +177,6 @@ static void local_gone(struct core *core, const struct hf_addr *local)
 void core_event(struct core *core, const struct event *event, uint64_t now)
 {
 	struct peer *peer = event->peer.generation ? pool_get(&core->peers, event->peer) : find(core, &event->pair);
-	bool fresh;
 
 	if (event->type == EVENT_LOCAL_GONE) {
 		local_gone(core, &event->pair.local);
@@ -184,8 +184,7 @@ void core_event(struct core *core, const struct event *event, uint64_t now)
 	}
 	if (!peer && (event->peer.generation || !starts_peer(event->type)))
 		return; /* a late answer to a peer that is gone */
-	fresh = !peer;
-	if (fresh)
+	if (!peer)
 		peer = add(core, &event->pair,
 			   event->type == EVENT_ADOPT ? event->adopt.reqid - core->reqid_base : POOL_NONE);
 	if (!peer) {
@@ -222,8 +221,9 @@ void core_expire(struct core *core, uint64_t now)
 		peer = TIMER_OWNER(timer, struct peer, timer);
 		if (peer->local_gone) {
 			peer_remove(core, peer);
-		} else if (peer->epoch != core->policy_epoch) {
-					peer_regroup(core, peer, policy_group(core->policy, &peer->pair.remote), now);
+		} else if (peer->regroup) {
+			peer->regroup = false;
+			peer_regroup(core, peer, policy_group(core->policy, &peer->pair.remote), now);
 		} else {
 			peer_expire(core, peer, now);
 		}

@@ -52,7 +52,7 @@ static bool is_closed_group(const struct peer *peer)
 
 /* ---- orders ---- */
 
-static void order_gate(struct core *core, const struct peer *peer, enum gate_show shown, uint64_t handoff_until)
+static void order_gate(struct core *core, struct peer *peer, enum gate_show shown, uint64_t handoff_until)
 {
 	static const enum hf_verdict verdicts[] = {
 		[GATE_HOLD] = HF_VERDICT_HOLD,
@@ -60,8 +60,12 @@ static void order_gate(struct core *core, const struct peer *peer, enum gate_sho
 		[GATE_SECURE] = HF_VERDICT_SECURE,
 		[GATE_BLOCK] = HF_VERDICT_BLOCK,
 	};
-	struct action *action = core_emit(core, peer, ACTION_GATE);
+	struct action *action;
 
+	if (shown == GATE_NONE && peer->shown == GATE_NONE)
+		return;
+	peer->shown = shown;
+	action = core_emit(core, peer, ACTION_GATE);
 	if (shown == GATE_NONE)
 		return;
 	action->gate.present = true;
@@ -77,7 +81,7 @@ static void order_gate(struct core *core, const struct peer *peer, enum gate_sho
 }
 
 /* The gate follows the state; what would be the group's own answer needs no entry. */
-static void show_gate(struct core *core, const struct peer *peer)
+static void show_gate(struct core *core, struct peer *peer)
 {
 	order_gate(core, peer, gate_show(peer->state, peer->group, peer->sticky), 0);
 }
@@ -168,7 +172,7 @@ void peer_remove(struct core *core, struct peer *peer)
 {
 	core_emit(core, peer, ACTION_ABANDON);
 	unprotect(core, peer);
-	core_emit(core, peer, ACTION_GATE);
+	order_gate(core, peer, GATE_NONE, 0);
 	core_forget(core, peer);
 }
 
