@@ -19,13 +19,13 @@
 struct packet {
 	bool v4;
 	struct hf_addr src, dst;
-	size_t len;	   /* total length by its header, <= the bytes given */
-	size_t l4_offset;  /* first octet behind the IP header and extension headers */
-	uint8_t proto;	   /* upper-layer protocol */
-	uint8_t hop_limit; /* TTL or hop limit */
-	uint8_t tos;	   /* TOS or traffic class */
-	bool df;	   /* IPv4 Don't Fragment */
-	bool fragment;	   /* any fragment, first included */
+	size_t len;		  /* total length by its header, <= the bytes given */
+	size_t l4_offset;	  /* first octet behind the IP header and extension headers */
+	uint8_t proto;		  /* upper-layer protocol */
+	uint8_t hop_limit;	  /* TTL or hop limit */
+	uint8_t tos;		  /* TOS or traffic class */
+	bool df;		  /* IPv4 Don't Fragment */
+	bool fragment;		  /* any fragment, first included */
 	uint16_t fragment_offset; /* octets */
 	bool more_fragments;
 	uint32_t fragment_id;
@@ -59,11 +59,12 @@ int packet_segment(const uint8_t *data, size_t len, uint32_t gso_size,
  * no error may be sent about the packet (RFC 1122 3.2.2: it is itself an ICMP error, a non-first fragment, multicast…).
  */
 int packet_icmp_prohibited(uint8_t *out, size_t out_max, const uint8_t *data, size_t len);
-int packet_icmp_too_big(uint8_t *out, size_t out_max, const uint8_t *data, size_t len, uint32_t mtu);
+int packet_icmp_too_big(uint8_t *out, size_t out_max, const uint8_t *data, size_t len,
+			uint32_t mtu);
 
 /* Joins the fragments of one datagram that were held one after the other. */
 struct packet_join {
-	size_t len;	 /* octets of the datagram gathered so far, headers included; 0 = nothing */
+	size_t len; /* octets of the datagram gathered so far, headers included; 0 = nothing */
 	unsigned int fragments;
 	struct packet first;
 	uint8_t data[PACKET_MAX + 1];

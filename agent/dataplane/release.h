@@ -38,7 +38,8 @@ void release_close(struct release *release);
 void release_cookies(const struct release *release, uint64_t out[HF_RELEASE_SOCKETS]);
 
 /* release_begin sets the sockets up for the pair. -errno when the kernel refuses the policy. */
-int release_begin(struct release *release, const struct hf_pair *pair, const struct release_how *how, struct err *err);
+int release_begin(struct release *release, const struct hf_pair *pair,
+		  const struct release_how *how, struct err *err);
 
 /*
  * release_packet sends one held packet of the pair given to release_begin: checksums completed, GSO cut, fragments

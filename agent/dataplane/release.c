@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The way back out for held packets, see release.h. Eight sockets, all opened at start, so that the egress
+ * program knows every one of them by its cookie and nothing is ever held twice: four for packets as they are
+ * (sealed, in clear; IPv4, IPv6), four that let the kernel make the IP header and fragment behind ESP.
+ * IPv4 needs one of the latter per protocol: UDP, ICMP and TCP have theirs. A datagram of another IPv4 protocol that
+ * does not fit, and packets with IP options or extension headers that do not fit, are dropped and their
+ * sender is told.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/own.h"
+#include "dataplane/packet.h"
+#include "dataplane/release.h"
+#include "dataplane/release_socket.h"
+
+enum {
+	SEAL_V4,
+	SEAL_V6,
+	CLEAR_V4,
+	CLEAR_V6,
+	PAYLOAD_V4_UDP,
+	PAYLOAD_V4_ICMP,
+	PAYLOAD_V4_TCP,
+	PAYLOAD_V6,
+	SOCKETS
+};
+_Static_assert(SOCKETS <= HF_RELEASE_SOCKETS,
+	       "every socket's cookie must find a place in hf_config");
+
+/* Datagrams being joined at a time: two CPUs may have sent fragments to one pair in turns; more is rare. */
+#define JOINS 4
+
+/* ICMP errors to local senders per second, as many as the egress program reports at most. */
+#define TELL_PER_SECOND HF_DENIED_PER_SECOND
+
+#define ICMP_MAX 1280 /* longest ICMP error, RFC 4443 2.4 (c) */
+
+struct release {
+	struct hf_agent *count;
+	struct release_socket socket[SOCKETS];
+
+	bool begun;
+	struct hf_pair pair;
+	struct release_policy policy; /* how this pair's packets leave */
+	uint32_t path_mtu;	      /* of the pair, 0 = not asked since release_begin */
+
+	struct packet_join join[JOINS];
+	unsigned int join_next; /* whose place is taken when all are in use: the oldest */
+
+	time_t tell_second; /* the second tell_left belongs to */
+	unsigned int tell_left;
+};
+
+/* ---- life ---- */
+
+static const struct release_policy BYPASS = { .kind = RELEASE_POLICY_BYPASS };
+
+int release_open(struct release **out, struct hf_agent *count, struct err *err)
+{
+	static const struct {
+		bool v4;
+		enum release_form form;
+		uint8_t proto;
+	} socket[SOCKETS] = {
+		[SEAL_V4] = { true, RELEASE_FORM_PACKET, 0 },
+		[SEAL_V6] = { false, RELEASE_FORM_PACKET, 0 },
+		[CLEAR_V4] = { true, RELEASE_FORM_PACKET, 0 },
+		[CLEAR_V6] = { false, RELEASE_FORM_PACKET, 0 },
+		[PAYLOAD_V4_UDP] = { true, RELEASE_FORM_PAYLOAD, IPPROTO_UDP },
+		[PAYLOAD_V4_ICMP] = { true, RELEASE_FORM_PAYLOAD, IPPROTO_ICMP },
+		[PAYLOAD_V4_TCP] = { true, RELEASE_FORM_PAYLOAD, IPPROTO_TCP },
+		[PAYLOAD_V6] = { false, RELEASE_FORM_PAYLOAD, 0 },
+	};
+	struct release *release = calloc(1, sizeof(*release));
+	int i, rc = 0;
+
+	if (!release)
+		return err_set(err, -ENOMEM, "no memory for re-injection");
+	release->count = count;
+	for (i = 0; i < SOCKETS; i++)
+		release->socket[i].fd = -1;
+	for (i = 0; i < SOCKETS && !rc; i++)
+		rc = release_socket_open(&release->socket[i], socket[i].v4, socket[i].form,
+					 socket[i].proto, err);
+	for (i = CLEAR_V4; i <= CLEAR_V6 && !rc; i++)
+		rc = release_socket_policy(&release->socket[i], &BYPASS);
+	if (rc) {
+		release_close(release);
+		return err_set(err, rc,
+			       "policy on a raw socket (IP_XFRM_POLICY): %s; CAP_NET_ADMIN and "
+			       "a kernel with XFRM_USER are needed",
+			       strerror(-rc));
+	}
+	*out = release;
+	return 0;
+}
+
+void release_close(struct release *release)
+{
+	int i;
+
+	if (!release)
+		return;
+	for (i = 0; i < SOCKETS; i++)
+		release_socket_close(&release->socket[i]);
+	free(release);
+}
+
+void release_cookies(const struct release *release, uint64_t out[HF_RELEASE_SOCKETS])
+{
+	int i;
+
+	memset(out, 0, HF_RELEASE_SOCKETS * sizeof(out[0]));
+	for (i = 0; i < SOCKETS; i++)
+		out[i] = release_socket_cookie(&release->socket[i]);
+}
+
+/* ---- telling the sender ---- */
+
+static bool may_tell(struct release *release)
+{
+	struct timespec now = { 0 };
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec != release->tell_second) {
+		release->tell_second = now.tv_sec;
+		release->tell_left = TELL_PER_SECOND;
+	}
+	if (!release->tell_left)
+		return false;
+	release->tell_left--;
+	return true;
+}
+
+/*
+ * The error goes from the sender's address to the same address through a PAYLOAD socket: unlike with a header of
+ * our own, the kernel then insists that the address is this host's, so that nothing can leave the host.
+ */
+static void tell(struct release *release, const uint8_t *icmp, int len, uint32_t mark,
+		 uint32_t ifindex)
+{
+	struct release_socket *socket;
+	struct packet packet;
+
+	if (len <= 0 || packet_parse(&packet, icmp, (size_t)len) || !may_tell(release))
+		return;
+	socket = &release->socket[packet.v4 ? PAYLOAD_V4_ICMP : PAYLOAD_V6];
+	if (release_socket_policy(socket, &BYPASS) || release_socket_label(socket, mark, 0) ||
+	    release_socket_send(socket, &packet, icmp, ifindex))
+		return;
+	release->count->told_sender++;
+}
+
+void release_denied(struct release *release, const uint8_t *data, size_t len, uint32_t mark)
+{
+	uint8_t icmp[ICMP_MAX];
+
+	tell(release, icmp, packet_icmp_prohibited(icmp, sizeof(icmp), data, len), mark, 0);
+}
+
+/*
+ * Which MTU? The sender's kernel enters it as the path's, and takes ESP's overhead off that a second time: with
+ * the MTU inside ESP, path and overhead would chase each other downwards with every packet told. So it is the path's
+ * own MTU; and one less behind ESP, because TCP only looks at a value below the one it uses. The sender
+ * then asks its route anew, which has the policy now, and finds the exact MTU there.
+ */
+static uint32_t mtu_to_tell(struct release *release, const struct hf_slot_head *head)
+{
+	uint32_t min = addr_is_v4(&release->pair.remote) ? 576 : 1280;
+	int path;
+
+	if (!release->path_mtu) {
+		path = release_socket_path_mtu(&release->pair, head->mark, head->ifindex);
+		if (path <= 0)
+			return 0;
+		release->path_mtu = (uint32_t)path;
+	}
+	if (release->policy.kind == RELEASE_POLICY_SEAL && release->path_mtu > min)
+		return release->path_mtu - 1;
+	return release->path_mtu;
+}
+
+static void tell_too_big(struct release *release, const struct hf_slot_head *head,
+			 const uint8_t *data, size_t len)
+{
+	uint8_t icmp[ICMP_MAX];
+	uint32_t mtu = mtu_to_tell(release, head);
+
+	if (mtu)
+		tell(release, icmp, packet_icmp_too_big(icmp, sizeof(icmp), data, len, mtu),
+		     head->mark, head->ifindex);
+}
+
+/* ---- one packet that is whole ---- */
+
+static struct release_socket *packet_socket(struct release *release, bool v4)
+{
+	if (release->policy.kind == RELEASE_POLICY_SEAL)
+		return &release->socket[v4 ? SEAL_V4 : SEAL_V6];
+	return &release->socket[v4 ? CLEAR_V4 : CLEAR_V6];
+}
+
+/* The socket that may fragment this packet, NULL where its sender forbade it or the kernel cannot repeat its header. */
+static struct release_socket *payload_socket(struct release *release, const struct packet *packet)
+{
+	if (packet->fragment || packet->df || packet->l4_offset != (packet->v4 ? 20 : 40))
+		return NULL;
+	if (!packet->v4)
+		return packet->proto == IPPROTO_TCP ? NULL : &release->socket[PAYLOAD_V6];
+	switch (packet->proto) {
+	case IPPROTO_UDP:
+		return &release->socket[PAYLOAD_V4_UDP];
+	case IPPROTO_ICMP:
+		return &release->socket[PAYLOAD_V4_ICMP];
+	case IPPROTO_TCP:
+		return &release->socket[PAYLOAD_V4_TCP];
+	}
+	return NULL;
+}
+
+/* The policy is set with every packet: a PAYLOAD socket serves sealed, clear and ICMP in turns. */
+static int send_through(struct release_socket *socket, const struct release_policy *policy,
+			const struct hf_slot_head *head, const struct packet *packet,
+			const uint8_t *data)
+{
+	int err = release_socket_policy(socket, policy);
+
+	if (!err)
+		err = release_socket_label(socket, head->mark, head->priority);
+	if (!err)
+		err = release_socket_send(socket, packet, data, head->ifindex);
+	return err;
+}
+
+static int send_whole(struct release *release, const struct hf_slot_head *head, const uint8_t *data,
+		      size_t len)
+{
+	struct release_socket *payload;
+	struct packet packet;
+	int err = packet_parse(&packet, data, len);
+
+	if (err)
+		return err;
+	err = send_through(packet_socket(release, packet.v4), &release->policy, head, &packet,
+			   data);
+	if (err != -EMSGSIZE)
+		return err;
+	payload = payload_socket(release, &packet);
+	return payload ? send_through(payload, &release->policy, head, &packet, data) : err;
+}
+
+static void count_sent(struct release *release, int err)
+{
+	struct hf_agent *count = release->count;
+
+	if (err == -EMSGSIZE)
+		count->drop_too_big++;
+	else if (err)
+		count->drop_error++;
+	else if (release->policy.kind == RELEASE_POLICY_SEAL)
+		count->released_sealed++;
+	else
+		count->released_clear++;
+}
+
+static void release_whole(struct release *release, const struct hf_slot_head *head, uint8_t *data,
+			  size_t len)
+{
+	int err = packet_complete(data, len);
+
+	if (!err)
+		err = send_whole(release, head, data, len);
+	if (err == -EMSGSIZE)
+		tell_too_big(release, head, data, len);
+	count_sent(release, err);
+}
+
+/* ---- GSO ---- */
+
+struct cutting {
+	struct release *release;
+	const struct hf_slot_head *head;
+	int err; /* of the first segment that was not sent */
+};
+
+/* The walk goes on after a failure: each segment is a packet of its own, and a shorter last one may fit. */
+static int send_segment(void *arg, uint8_t *segment, size_t len)
+{
+	struct cutting *cutting = arg;
+	int err = send_whole(cutting->release, cutting->head, segment, len);
+
+	if (err == -EMSGSIZE && !cutting->err)
+		tell_too_big(cutting->release, cutting->head, segment, len);
+	if (!cutting->err)
+		cutting->err = err;
+	return 0;
+}
+
+/* A held packet counts once, by the first of its segments that met trouble. */
+static void release_gso(struct release *release, const struct hf_slot_head *head, uint8_t *data)
+{
+	struct cutting cutting = { release, head, 0 };
+	int segments = packet_segment(data, head->len, head->gso_size, send_segment, &cutting);
+
+	if (segments < 0) {
+		release->count->drop_malformed++;
+		return;
+	}
+	release->count->segments += (unsigned int)segments - 1;
+	count_sent(release, cutting.err);
+}
+
+/* ---- fragments ---- */
+
+static void drop_join(struct release *release, struct packet_join *join)
+{
+	release->count->drop_malformed += join->fragments;
+	packet_join_clear(join);
+}
+
+static bool try_join(struct release *release, struct packet_join *join,
+		     const struct hf_slot_head *head, const uint8_t *data)
+{
+	enum packet_join_result result = packet_join_add(join, data, head->len);
+
+	if (result == PACKET_JOIN_OTHER)
+		return false;
+	if (result == PACKET_JOIN_WHOLE) {
+		release->count->reassembled += join->fragments - 1;
+		release_whole(release, head, join->data, join->len);
+		packet_join_clear(join);
+	}
+	return true;
+}
+
+/*
+ * Sealed one by one in transport mode, fragments do not arrive, so they wait for the rest of their datagram.
+ * One that never becomes whole (a fragment gave way to a newer packet in the full queue) is no packet any more:
+ * its fragments count as malformed.
+ */
+static void gather(struct release *release, const struct hf_slot_head *head, const uint8_t *data)
+{
+	struct packet_join *oldest = &release->join[release->join_next];
+	int i;
+
+	for (i = 0; i < JOINS; i++)
+		if (release->join[i].len && try_join(release, &release->join[i], head, data))
+			return;
+	for (i = 0; i < JOINS; i++)
+		if (!release->join[i].len) {
+			if (!try_join(release, &release->join[i], head, data))
+				release->count->drop_malformed++;
+			return;
+		}
+	drop_join(release, oldest);
+	if (!try_join(release, oldest, head, data))
+		release->count->drop_malformed++;
+	release->join_next = (release->join_next + 1) % JOINS;
+}
+
+/* ---- one pair ---- */
+
+int release_begin(struct release *release, const struct hf_pair *pair,
+		  const struct release_how *how, struct err *err)
+{
+	struct release_policy policy = BYPASS;
+	char text[PAIR_TEXT_MAX];
+	int rc;
+
+	release_end(release);
+	if (addr_is_v4(&pair->local) != addr_is_v4(&pair->remote) || (how->sealed && !how->reqid))
+		return err_set(err, -EINVAL, "%s: cannot be released", pair_format(text, pair));
+	if (how->sealed) {
+		policy = (struct release_policy){ .kind = RELEASE_POLICY_SEAL,
+						  .tunnel = how->tunnel,
+						  .reqid = how->reqid };
+		if (how->tunnel)
+			policy.pair = *pair;
+		rc = release_socket_policy(
+			&release->socket[addr_is_v4(&pair->local) ? SEAL_V4 : SEAL_V6], &policy);
+		if (rc)
+			return err_set(err, rc, "%s: policy on a raw socket: %s",
+				       pair_format(text, pair), strerror(-rc));
+	}
+	release->pair = *pair;
+	release->policy = policy;
+	release->path_mtu = 0;
+	release->begun = true;
+	return 0;
+}
+
+static void release_sealed(struct release *release, const struct hf_slot_head *head,
+			   const struct packet *packet, const uint8_t *data)
+{
+	struct release_socket *socket = &release->socket[packet->v4 ? CLEAR_V4 : CLEAR_V6];
+
+	if (send_through(socket, &BYPASS, head, packet, data))
+		release->count->drop_error++;
+	else
+		release->count->passed_sealed++;
+}
+
+void release_packet(struct release *release, const struct hf_slot_head *head, uint8_t *data)
+{
+	struct hf_agent *count = release->count;
+	struct packet packet;
+
+	if (!release->begun) {
+		count->drop_error++;
+		return;
+	}
+	if (packet_parse(&packet, data, head->len)) {
+		count->drop_malformed++;
+		return;
+	}
+	/* What policy allows one pair is no word about another, whatever brought its packet here. */
+	if (!addr_equal(&packet.src, &release->pair.local) ||
+	    !addr_equal(&packet.dst, &release->pair.remote)) {
+		count->drop_malformed++;
+		return;
+	}
+	if (head->held == HF_HELD_SEALED)
+		release_sealed(release, head, &packet, data);
+	else if (head->gso_size)
+		release_gso(release, head, data);
+	else if (packet.fragment && release->policy.kind == RELEASE_POLICY_SEAL &&
+		 !release->policy.tunnel)
+		gather(release, head, data);
+	else
+		release_whole(release, head, data, head->len);
+}
+
+void release_end(struct release *release)
+{
+	int i;
+
+	for (i = 0; i < JOINS; i++)
+		drop_join(release, &release->join[i]);
+	release->join_next = 0;
+	release->begun = false;
+}
