@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Answers as JSON, see answer.h.
+ */
+#include "control/answer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/addr.h"
+#include "base/nstime.h"
+#include "core/backoff.h"
+#include "holdfast/control.h"
+
+json_t *answer_error(const char *format, ...)
+{
+	char text[ERR_TEXT_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	/* Text that is no UTF-8 (a path, say) is no JSON either. */
+	return json_pack("{ss}", CONTROL_ERROR, text)
+		       ?: json_pack("{ss}", CONTROL_ERROR, "the reason is not text");
+}
+
+json_t *answer_ping(int pid)
+{
+	return json_pack("{si ss}", CONTROL_PID, pid, CONTROL_VERSION, HF_VERSION);
+}
+
+/* Whole seconds from `now` to `time`, rounded up; null when there is no such time. */
+static json_t *seconds_left(uint64_t time, uint64_t now)
+{
+	if (time == 0 || time == NSTIME_NEVER)
+		return json_null();
+	return json_integer((json_int_t)((nstime_until(time, now) + NSTIME_S - 1) / NSTIME_S));
+}
+
+static json_t *pair_json(const struct answer_pair *pair, uint64_t now)
+{
+	char local[ADDR_TEXT_MAX], remote[ADDR_TEXT_MAX];
+	json_t *out = json_pack("{ss ss}", "local", addr_format(local, &pair->pair.local), "remote",
+				addr_format(remote, &pair->pair.remote));
+
+	if (pair->known) {
+		json_object_set_new(out, "state", json_string(peer_state_name(pair->peer.state)));
+		json_object_set_new(
+			out, "since",
+			json_integer(
+				(json_int_t)(nstime_until(now, pair->peer.since_ns) / NSTIME_S)));
+		json_object_set_new(out, "failures", json_integer(pair->peer.failures));
+		if (pair->peer.failures)
+			json_object_set_new(out, "failure",
+					    json_string(failure_name(pair->peer.failure)));
+	}
+	if (pair->gated) {
+		json_object_set_new(out, "verdict", json_string(verdict_name(pair->gate.verdict)));
+		json_object_set_new(out, "verdict_group",
+				    json_string(group_name(pair->gate.group)));
+		json_object_set_new(out, "seconds_left", seconds_left(pair->gate.until_ns, now));
+	}
+	return out;
+}
+
+json_t *answer_policy_test(const struct policy *policy, const struct hf_addr *address,
+			   const struct answer_pair *pairs, size_t count, uint64_t now)
+{
+	const struct policy_entry *entry = policy_find(policy, address);
+	char addr_text[ADDR_TEXT_MAX], prefix_text[PREFIX_TEXT_MAX];
+	json_t *list = json_array();
+	json_t *out = json_pack("{ss ss}", CONTROL_ADDRESS, addr_format(addr_text, address),
+				CONTROL_GROUP, group_name(policy_group(policy, address)));
+
+	if (entry) {
+		json_object_set_new(out, CONTROL_PREFIX,
+				    json_string(prefix_format(prefix_text, &entry->prefix)));
+		json_object_set_new(out, CONTROL_FILE, json_string(entry->file));
+		json_object_set_new(out, CONTROL_LINE, json_integer(entry->line));
+	}
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, pair_json(&pairs[i], now));
+	json_object_set_new(out, CONTROL_PAIRS, list);
+	return out;
+}

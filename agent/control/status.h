@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The answer to `status`, from a plain struct that the daemon fills in. Only what is known is said: absent numbers
+ * are 0, absent texts NULL.
+ */
+#ifndef CONTROL_STATUS_H
+#define CONTROL_STATUS_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/core.h"
+#include "holdfast/abi.h"
+
+/* How much of a bounded thing is in use. */
+struct status_use {
+	uint32_t used, max;
+};
+
+struct status {
+	int pid;
+	uint64_t uptime_s;
+	const char *kernel;	       /* release */
+	const char *attach;	       /* "tcx" or "clsact"; NULL = not attached */
+	const char *config;	       /* path; NULL = defaults */
+	const char *const *interfaces; /* names of those attached to now */
+	size_t interface_count;
+	size_t prefixes[HF_GROUP_COUNT]; /* in the policy files */
+	enum hf_group fallback;		 /* group of what is unlisted */
+	struct core_counts core;
+	struct status_use slots, big_slots, queues, gate;
+	struct hf_count packets; /* summed over the CPUs */
+	struct hf_agent released;
+	uint64_t gate_full; /* a verdict could not be written */
+	const char *const *
+		problems; /* what is wrong now, a line each, for example an interface that refused */
+	size_t problem_count;
+};
+
+/*
+ * status_json makes the answer: pid, version, uptime, kernel, attach, config, interfaces, policies, peers, failures, held, gate,
+ * packets (hf_count by name), released (hf_agent by name), limits (only those that bit: limit, times, effect,
+ * advice), problems. NULL when memory ran out.
+ */
+json_t *status_json(const struct status *status);
+
+#endif
