@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -81,6 +82,9 @@ static void try_all(struct finding *out)
 		out->probe.esn = out->probe.udp_encap = out->probe.xfrm;
 		return;
 	}
+	/* IPv6 may be a module, and opening a socket is what loads it; an SA alone does not. */
+	OWN_FD int v6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	(void)v6;
 	out->probe.esp4 = try_esp(nl, a4, b4);
 	out->probe.esp6 = try_esp(nl, a6, b6);
 	out->probe.aes_gcm = try_state(nl, a4, b4, SA_AES_GCM_16_256, false, false);
