@@ -26,31 +26,41 @@ static bool copy_payload(void *out, size_t len, const struct nlmsghdr *message)
 	return true;
 }
 
-/* The first attribute of `type` behind a header of `header_len` octets, if it holds at least `len` octets. */
-static const void *find_attr(const struct nlmsghdr *message, size_t header_len, uint16_t type,
-			     size_t len)
+/*
+ * Walked here and not with mnl_attr_for_each, which rounds the end of the message up to a multiple of 4 and
+ * so accepts an attribute that ends up to 3 octets behind it.
+ */
+const struct nlattr *decode_attr(const struct nlmsghdr *message, size_t header_len, uint16_t type)
 {
-	const struct nlattr *attr;
+	const uint8_t *payload = mnl_nlmsg_get_payload(message);
+	size_t total = mnl_nlmsg_get_payload_len(message), at = MNL_ALIGN(header_len);
 
-	if (mnl_nlmsg_get_payload_len(message) < header_len)
-		return NULL;
-	mnl_attr_for_each(attr, message, header_len)
-	{
+	while (at + sizeof(struct nlattr) <= total) {
+		const struct nlattr *attr = (const void *)(payload + at);
+
+		if (attr->nla_len < sizeof(*attr) || attr->nla_len > total - at)
+			return NULL;
 		if (mnl_attr_get_type(attr) == type)
-			return mnl_attr_get_payload_len(attr) >= len ? mnl_attr_get_payload(attr)
-								     : NULL;
+			return attr;
+		at += MNL_ALIGN(attr->nla_len);
 	}
 	return NULL;
+}
+
+static bool has_attr(const struct nlmsghdr *message, size_t header_len, uint16_t type)
+{
+	return decode_attr(message, header_len, type) != NULL;
 }
 
 static bool copy_attr(void *out, size_t len, const struct nlmsghdr *message, size_t header_len,
 		      uint16_t type)
 {
-	const void *data = find_attr(message, header_len, type, len);
+	const struct nlattr *attr = decode_attr(message, header_len, type);
 
-	if (data)
-		memcpy(out, data, len);
-	return data != NULL;
+	if (!attr || mnl_attr_get_payload_len(attr) < len)
+		return false;
+	memcpy(out, mnl_attr_get_payload(attr), len);
+	return true;
 }
 
 /* Every kind of message about a state holds an xfrm_usersa_info; *header_len is where its attributes begin. */
@@ -75,9 +85,9 @@ static bool unwrap_state(struct xfrm_usersa_info *out, size_t *header_len,
 
 static bool has_key(const struct nlmsghdr *message, size_t header_len)
 {
-	return find_attr(message, header_len, XFRMA_ALG_AEAD, 0) ||
-	       find_attr(message, header_len, XFRMA_ALG_CRYPT, 0) ||
-	       find_attr(message, header_len, XFRMA_ALG_AUTH, 0);
+	return has_attr(message, header_len, XFRMA_ALG_AEAD) ||
+	       has_attr(message, header_len, XFRMA_ALG_CRYPT) ||
+	       has_attr(message, header_len, XFRMA_ALG_AUTH);
 }
 
 bool decode_state(struct state_seen *out, const struct nlmsghdr *message)
@@ -155,8 +165,8 @@ static bool is_qualified(const struct nlmsghdr *message, size_t header_len)
 {
 	struct xfrm_userpolicy_type type;
 
-	return find_attr(message, header_len, XFRMA_MARK, 0) ||
-	       find_attr(message, header_len, XFRMA_IF_ID, 0) ||
+	return has_attr(message, header_len, XFRMA_MARK) ||
+	       has_attr(message, header_len, XFRMA_IF_ID) ||
 	       (copy_attr(&type, sizeof(type), message, header_len, XFRMA_POLICY_TYPE) &&
 		type.type != XFRM_POLICY_TYPE_MAIN);
 }

@@ -16,19 +16,6 @@
 
 const uint32_t links_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
 
-static const struct nlattr *find_attr(const struct nlmsghdr *message, size_t header_len,
-				      uint16_t type)
-{
-	const struct nlattr *attr;
-
-	mnl_attr_for_each(attr, message, header_len)
-	{
-		if (mnl_attr_get_type(attr) == type)
-			return attr;
-	}
-	return NULL;
-}
-
 static void on_link(struct netlink *nl, const struct nlmsghdr *message)
 {
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
@@ -44,7 +31,7 @@ static void on_link(struct netlink *nl, const struct nlmsghdr *message)
 			nl->events->link_gone(nl->arg, info->ifi_index);
 		return;
 	}
-	name = find_attr(message, sizeof(*info), IFLA_IFNAME);
+	name = decode_attr(message, sizeof(*info), IFLA_IFNAME);
 	if (name && mnl_attr_validate(name, MNL_TYPE_NUL_STRING) >= 0 && nl->events->link)
 		nl->events->link(nl->arg, info->ifi_index, mnl_attr_get_str(name), info->ifi_type,
 				 info->ifi_flags & IFF_UP);
@@ -70,10 +57,10 @@ static void on_address(struct netlink *nl, const struct nlmsghdr *message)
 		return;
 	len = info->ifa_family == AF_INET ? 4 : 16;
 	/* On a point-to-point link IFA_ADDRESS is the other end; IFA_LOCAL, where present, is always ours. */
-	if (!read_addr(&addr, find_attr(message, sizeof(*info), IFA_LOCAL), len) &&
-	    !read_addr(&addr, find_attr(message, sizeof(*info), IFA_ADDRESS), len))
+	if (!read_addr(&addr, decode_attr(message, sizeof(*info), IFA_LOCAL), len) &&
+	    !read_addr(&addr, decode_attr(message, sizeof(*info), IFA_ADDRESS), len))
 		return;
-	(void)read_addr(&broadcast, find_attr(message, sizeof(*info), IFA_BROADCAST), len);
+	(void)read_addr(&broadcast, decode_attr(message, sizeof(*info), IFA_BROADCAST), len);
 	nl->events->address(nl->arg, (int)info->ifa_index, &addr, &broadcast,
 			    message->nlmsg_type == RTM_NEWADDR);
 }

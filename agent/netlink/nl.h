@@ -136,6 +136,9 @@ void encode_selector_nd(struct xfrm_selector *out, uint8_t icmp_type);
 
 /* ---- decode.c ---- */
 
+/* decode_attr is the first attribute of `type` behind a header of `header_len` octets, or NULL. */
+const struct nlattr *decode_attr(const struct nlmsghdr *message, size_t header_len, uint16_t type);
+
 /* What we need of an SA in an answer or a notification. */
 struct state_seen {
 	struct hf_addr src, dst;

@@ -127,7 +127,7 @@ static int read_ack(struct netlink *nl, const struct nlmsghdr *message)
 {
 	const struct nlmsgerr *ack = mnl_nlmsg_get_payload(message);
 	const char *extended = NULL;
-	const struct nlattr *attr;
+	const struct nlattr *attr = NULL;
 	size_t skip = sizeof(*ack);
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*ack)) {
@@ -138,14 +138,10 @@ static int read_ack(struct netlink *nl, const struct nlmsghdr *message)
 		return 0;
 	if (!(message->nlmsg_flags & NLM_F_CAPPED))
 		skip += mnl_nlmsg_get_payload_len(&ack->msg);
-	if (message->nlmsg_flags & NLM_F_ACK_TLVS) {
-		mnl_attr_for_each(attr, message, skip)
-		{
-			if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
-			    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
-				extended = mnl_attr_get_str(attr);
-		}
-	}
+	if (message->nlmsg_flags & NLM_F_ACK_TLVS)
+		attr = decode_attr(message, skip, NLMSGERR_ATTR_MSG);
+	if (attr && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+		extended = mnl_attr_get_str(attr);
 	set_words(nl, ack->error, extended);
 	return ack->error;
 }
