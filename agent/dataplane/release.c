@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The way back out for held packets, see release.h. Eight sockets, all opened at start, so that the egress
- * program knows every one of them by its cookie and nothing is ever held twice: four for packets as they are
- * (sealed, in clear; IPv4, IPv6), four that let the kernel make the IP header and fragment behind ESP.
- * IPv4 needs one of the latter per protocol: UDP, ICMP and TCP have theirs. A datagram of another IPv4 protocol that
- * does not fit, and packets with IP options or extension headers that do not fit, are dropped and their
- * sender is told.
+ * The way back out for held packets, see release.h. All sockets are opened at start, so that the egress
+ * program knows every one of them by its cookie and nothing is ever held twice: six that seal and six that
+ * do not, for packets as they are and for those that the kernel shall make the IP header of and
+ * fragment behind ESP. IPv4 needs one of the latter per protocol: UDP, ICMP and TCP have theirs. A datagram of
+ * another IPv4 protocol that does not fit, and packets with IP options or extension headers that do not
+ * fit, are dropped and their sender is told.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -17,18 +17,17 @@
 #include "dataplane/release.h"
 #include "dataplane/release_socket.h"
 
-enum {
-	SEAL_V4,
-	SEAL_V6,
-	CLEAR_V4,
-	CLEAR_V6,
+/* Which socket, among those that seal and among those that do not. */
+enum place {
+	WHOLE_V4,
+	WHOLE_V6,
 	PAYLOAD_V4_UDP,
 	PAYLOAD_V4_ICMP,
 	PAYLOAD_V4_TCP,
 	PAYLOAD_V6,
-	SOCKETS
+	PLACES
 };
-_Static_assert(SOCKETS <= HF_RELEASE_SOCKETS,
+_Static_assert(PLACES <= HF_RELEASE_SOCKETS,
 	       "every socket's cookie must find a place in hf_config");
 
 /* Datagrams being joined at a time: two CPUs may have sent fragments to one pair in turns; more is rare. */
@@ -41,7 +40,8 @@ _Static_assert(SOCKETS <= HF_RELEASE_SOCKETS,
 
 struct release {
 	struct hf_agent *count;
-	struct release_socket socket[SOCKETS];
+	struct release_socket seal[PLACES];   /* never have another policy than SEAL */
+	struct release_socket bypass[PLACES]; /* never have another policy than BYPASS */
 
 	bool begun;
 	struct hf_pair pair;
@@ -59,41 +59,44 @@ struct release {
 
 static const struct release_policy BYPASS = { .kind = RELEASE_POLICY_BYPASS };
 
+static int open_all(struct release *release, struct err *err)
+{
+	static const uint8_t proto[PLACES] = { [PAYLOAD_V4_UDP] = IPPROTO_UDP,
+					       [PAYLOAD_V4_ICMP] = IPPROTO_ICMP,
+					       [PAYLOAD_V4_TCP] = IPPROTO_TCP };
+	int i, rc = 0;
+
+	for (i = 0; i < PLACES && !rc; i++) {
+		bool v4 = i != WHOLE_V6 && i != PAYLOAD_V6;
+		enum release_form form = i <= WHOLE_V6 ? RELEASE_FORM_PACKET : RELEASE_FORM_PAYLOAD;
+
+		rc = release_socket_open(&release->seal[i], v4, form, proto[i], err);
+		if (!rc)
+			rc = release_socket_open(&release->bypass[i], v4, form, proto[i], err);
+		if (!rc)
+			rc = release_socket_policy(&release->bypass[i], &BYPASS);
+	}
+	return rc;
+}
+
 int release_open(struct release **out, struct hf_agent *count, struct err *err)
 {
-	static const struct {
-		bool v4;
-		enum release_form form;
-		uint8_t proto;
-	} socket[SOCKETS] = {
-		[SEAL_V4] = { true, RELEASE_FORM_PACKET, 0 },
-		[SEAL_V6] = { false, RELEASE_FORM_PACKET, 0 },
-		[CLEAR_V4] = { true, RELEASE_FORM_PACKET, 0 },
-		[CLEAR_V6] = { false, RELEASE_FORM_PACKET, 0 },
-		[PAYLOAD_V4_UDP] = { true, RELEASE_FORM_PAYLOAD, IPPROTO_UDP },
-		[PAYLOAD_V4_ICMP] = { true, RELEASE_FORM_PAYLOAD, IPPROTO_ICMP },
-		[PAYLOAD_V4_TCP] = { true, RELEASE_FORM_PAYLOAD, IPPROTO_TCP },
-		[PAYLOAD_V6] = { false, RELEASE_FORM_PAYLOAD, 0 },
-	};
 	struct release *release = calloc(1, sizeof(*release));
-	int i, rc = 0;
+	int i, rc;
 
 	if (!release)
 		return err_set(err, -ENOMEM, "no memory for re-injection");
 	release->count = count;
-	for (i = 0; i < SOCKETS; i++)
-		release->socket[i].fd = -1;
-	for (i = 0; i < SOCKETS && !rc; i++)
-		rc = release_socket_open(&release->socket[i], socket[i].v4, socket[i].form,
-					 socket[i].proto, err);
-	for (i = CLEAR_V4; i <= CLEAR_V6 && !rc; i++)
-		rc = release_socket_policy(&release->socket[i], &BYPASS);
+	for (i = 0; i < PLACES; i++)
+		release->seal[i].fd = release->bypass[i].fd = -1;
+	rc = open_all(release, err);
 	if (rc) {
 		release_close(release);
-		return err_set(err, rc,
-			       "policy on a raw socket (IP_XFRM_POLICY): %s; CAP_NET_ADMIN and "
-			       "a kernel with XFRM_USER are needed",
-			       strerror(-rc));
+		return err_set(
+			err, rc,
+			"policy on a raw socket (IP_XFRM_POLICY): %s; CAP_NET_ADMIN and a kernel with "
+			"XFRM_USER are needed",
+			strerror(-rc));
 	}
 	*out = release;
 	return 0;
@@ -105,18 +108,24 @@ void release_close(struct release *release)
 
 	if (!release)
 		return;
-	for (i = 0; i < SOCKETS; i++)
-		release_socket_close(&release->socket[i]);
+	for (i = 0; i < PLACES; i++) {
+		release_socket_close(&release->seal[i]);
+		release_socket_close(&release->bypass[i]);
+	}
 	free(release);
 }
 
-void release_cookies(const struct release *release, uint64_t out[HF_RELEASE_SOCKETS])
+void release_cookies(const struct release *release, __u64 sealed[HF_RELEASE_SOCKETS],
+		     __u64 bypass[HF_RELEASE_SOCKETS])
 {
 	int i;
 
-	memset(out, 0, HF_RELEASE_SOCKETS * sizeof(out[0]));
-	for (i = 0; i < SOCKETS; i++)
-		out[i] = release_socket_cookie(&release->socket[i]);
+	memset(sealed, 0, HF_RELEASE_SOCKETS * sizeof(sealed[0]));
+	memset(bypass, 0, HF_RELEASE_SOCKETS * sizeof(bypass[0]));
+	for (i = 0; i < PLACES; i++) {
+		sealed[i] = release_socket_cookie(&release->seal[i]);
+		bypass[i] = release_socket_cookie(&release->bypass[i]);
+	}
 }
 
 /* ---- telling the sender ---- */
@@ -148,8 +157,8 @@ static void tell(struct release *release, const uint8_t *icmp, int len, uint32_t
 
 	if (len <= 0 || packet_parse(&packet, icmp, (size_t)len) || !may_tell(release))
 		return;
-	socket = &release->socket[packet.v4 ? PAYLOAD_V4_ICMP : PAYLOAD_V6];
-	if (release_socket_policy(socket, &BYPASS) || release_socket_label(socket, mark, 0) ||
+	socket = &release->bypass[packet.v4 ? PAYLOAD_V4_ICMP : PAYLOAD_V6];
+	if (release_socket_label(socket, mark, 0) ||
 	    release_socket_send(socket, &packet, icmp, ifindex))
 		return;
 	release->count->told_sender++;
@@ -197,36 +206,31 @@ static void tell_too_big(struct release *release, const struct hf_slot_head *hea
 
 /* ---- one packet that is whole ---- */
 
-static struct release_socket *packet_socket(struct release *release, bool v4)
-{
-	if (release->policy.kind == RELEASE_POLICY_SEAL)
-		return &release->socket[v4 ? SEAL_V4 : SEAL_V6];
-	return &release->socket[v4 ? CLEAR_V4 : CLEAR_V6];
-}
-
-/* The socket that may fragment this packet, NULL where its sender forbade it or the kernel cannot repeat its header. */
-static struct release_socket *payload_socket(struct release *release, const struct packet *packet)
+/* The place that may fragment this packet, PLACES where its sender forbade it or the kernel cannot repeat its header. */
+static enum place payload_place(const struct packet *packet)
 {
 	if (packet->fragment || packet->df || packet->l4_offset != (packet->v4 ? 20 : 40))
-		return NULL;
+		return PLACES;
 	if (!packet->v4)
-		return packet->proto == IPPROTO_TCP ? NULL : &release->socket[PAYLOAD_V6];
+		return packet->proto == IPPROTO_TCP ? PLACES : PAYLOAD_V6;
 	switch (packet->proto) {
 	case IPPROTO_UDP:
-		return &release->socket[PAYLOAD_V4_UDP];
+		return PAYLOAD_V4_UDP;
 	case IPPROTO_ICMP:
-		return &release->socket[PAYLOAD_V4_ICMP];
+		return PAYLOAD_V4_ICMP;
 	case IPPROTO_TCP:
-		return &release->socket[PAYLOAD_V4_TCP];
+		return PAYLOAD_V4_TCP;
 	}
-	return NULL;
+	return PLACES;
 }
 
-/* The policy is set with every packet: a PAYLOAD socket serves sealed, clear and ICMP in turns. */
-static int send_through(struct release_socket *socket, const struct release_policy *policy,
-			const struct hf_slot_head *head, const struct packet *packet,
-			const uint8_t *data)
+/* The policy is asked for with every packet: a socket that seals has that of whichever pair it last served. */
+static int send_through(struct release *release, enum place place,
+			const struct release_policy *policy, const struct hf_slot_head *head,
+			const struct packet *packet, const uint8_t *data)
 {
+	bool seal = policy->kind == RELEASE_POLICY_SEAL;
+	struct release_socket *socket = seal ? &release->seal[place] : &release->bypass[place];
 	int err = release_socket_policy(socket, policy);
 
 	if (!err)
@@ -239,18 +243,18 @@ static int send_through(struct release_socket *socket, const struct release_poli
 static int send_whole(struct release *release, const struct hf_slot_head *head, const uint8_t *data,
 		      size_t len)
 {
-	struct release_socket *payload;
+	const struct release_policy *policy = &release->policy;
+	enum place place;
 	struct packet packet;
 	int err = packet_parse(&packet, data, len);
 
 	if (err)
 		return err;
-	err = send_through(packet_socket(release, packet.v4), &release->policy, head, &packet,
-			   data);
-	if (err != -EMSGSIZE)
+	err = send_through(release, packet.v4 ? WHOLE_V4 : WHOLE_V6, policy, head, &packet, data);
+	place = payload_place(&packet);
+	if (err != -EMSGSIZE || place == PLACES)
 		return err;
-	payload = payload_socket(release, &packet);
-	return payload ? send_through(payload, &release->policy, head, &packet, data) : err;
+	return send_through(release, place, policy, head, &packet, data);
 }
 
 static void count_sent(struct release *release, int err)
@@ -381,7 +385,7 @@ int release_begin(struct release *release, const struct hf_pair *pair,
 		if (how->tunnel)
 			policy.pair = *pair;
 		rc = release_socket_policy(
-			&release->socket[addr_is_v4(&pair->local) ? SEAL_V4 : SEAL_V6], &policy);
+			&release->seal[addr_is_v4(&pair->local) ? WHOLE_V4 : WHOLE_V6], &policy);
 		if (rc)
 			return err_set(err, rc, "%s: policy on a raw socket: %s",
 				       pair_format(text, pair), strerror(-rc));
@@ -396,9 +400,7 @@ int release_begin(struct release *release, const struct hf_pair *pair,
 static void release_sealed(struct release *release, const struct hf_slot_head *head,
 			   const struct packet *packet, const uint8_t *data)
 {
-	struct release_socket *socket = &release->socket[packet->v4 ? CLEAR_V4 : CLEAR_V6];
-
-	if (send_through(socket, &BYPASS, head, packet, data))
+	if (send_through(release, packet->v4 ? WHOLE_V4 : WHOLE_V6, &BYPASS, head, packet, data))
 		release->count->drop_error++;
 	else
 		release->count->passed_sealed++;

@@ -34,8 +34,12 @@ struct release_how {
 int release_open(struct release **out, struct hf_agent *count, struct err *err);
 void release_close(struct release *release);
 
-/* release_cookies writes the SO_COOKIE of every socket that re-injects, 0 for unused places. */
-void release_cookies(const struct release *release, uint64_t out[HF_RELEASE_SOCKETS]);
+/*
+ * release_cookies writes the SO_COOKIE of every socket that re-injects, 0 for unused places: `sealed` those whose
+ * packets the egress program must never see in clear, `bypass` those that send in clear as well.
+ */
+void release_cookies(const struct release *release, __u64 sealed[HF_RELEASE_SOCKETS],
+		     __u64 bypass[HF_RELEASE_SOCKETS]);
 
 /* release_begin sets the sockets up for the pair. -errno when the kernel refuses the policy. */
 int release_begin(struct release *release, const struct hf_pair *pair,

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the files of this room share: the maps as descriptors and, where the kernel lets us, as memory.
+ */
+#ifndef DATAPLANE_DP_H
+#define DATAPLANE_DP_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "dataplane/dataplane.h"
+#include "dataplane/release.h"
+
+/* In the order of bpf/maps.h. */
+enum dp_map {
+	DP_POLICY,
+	DP_GATE,
+	DP_HOLD,
+	DP_QUEUE,
+	DP_SLOT,
+	DP_SLOT_BIG,
+	DP_EXEMPT,
+	DP_CONFIG,
+	DP_CURSOR,
+	DP_COUNT,
+	DP_AGENT,
+	DP_RING,
+	DP_MAPS
+};
+
+/* A mapped array: values `stride` octets apart. */
+struct dp_array {
+	uint8_t *memory;
+	size_t octets, stride;
+	uint32_t count;
+};
+
+struct egress_bpf;
+struct ingress_bpf;
+
+struct dataplane {
+	struct egress_bpf *egress;
+	struct ingress_bpf *ingress;
+	int map[DP_MAPS]; /* owned by the skeletons */
+	uint32_t map_max[DP_MAPS];
+	int egress_prog, ingress_prog; /* likewise */
+	struct dp_array queues, slots, slots_big;
+	struct hf_config *config;
+	struct hf_agent *agent;
+	struct ring_buffer *ring;
+	const struct dataplane_events *events; /* during dataplane_ring_read */
+	void *events_arg;
+	unsigned int events_left;
+	struct release *release;
+	uint64_t hold_age_ns;
+	bool adopted, tcx;
+	bool audited; /* what a dead agent had in hand was freed */
+};
+
+static inline void *dp_at(const struct dp_array *array, uint32_t index)
+{
+	return index < array->count ? array->memory + (size_t)index * array->stride : NULL;
+}
+
+extern const char *const dp_map_names[DP_MAPS];
+
+/* ring.c */
+int dp_ring_open(struct dataplane *dp, struct err *err);
+
+/* attach.c */
+bool dp_probe_tcx(void);
+void dp_unload_links(void);
+
+#endif

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Held packets, seen from the agent: the queues and slots that bpf/hold.h fills, as shared memory. All moves between
+ * the two sides are the exchanges abi.h describes; no system call is needed to look, take or free.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/nstime.h"
+#include "dataplane/dp.h"
+
+/* A program that took a position publishes its slot within nanoseconds, unless its (virtual) CPU was stopped. */
+#define PUBLISH_SPINS 1000
+
+/* Rounds of draining before an order to close gives up on a sender without pause. */
+#define CLOSE_TRIES 8
+
+/* What a program has in hand is in hand for microseconds; a slot that nobody knows of for this long is lost. */
+#define ORPHAN_NS 1000000000ull
+
+static struct hf_slot_head *slot_head(const struct dataplane *dp, uint32_t ref)
+{
+	uint32_t index = (ref & ~HF_REF_BIG) - 1;
+
+	return dp_at(ref & HF_REF_BIG ? &dp->slots_big : &dp->slots, index);
+}
+
+static uint8_t *slot_data(struct hf_slot_head *head)
+{
+	return (uint8_t *)head + sizeof(*head);
+}
+
+static uint32_t slot_room(uint32_t ref)
+{
+	return ref & HF_REF_BIG ? HF_SLOT_BIG_DATA : HF_SLOT_DATA;
+}
+
+static void slot_free(struct hf_slot_head *head)
+{
+	__atomic_store_n(&head->owner, 0, __ATOMIC_RELEASE);
+}
+
+static uint64_t queue_state(const struct hf_queue *queue)
+{
+	return __atomic_load_n(&queue->state, __ATOMIC_ACQUIRE);
+}
+
+static bool queue_is_empty(const struct hf_queue *queue)
+{
+	return (uint32_t)queue_state(queue) == queue->taken;
+}
+
+static struct hf_queue *queue_of(struct dataplane *dp, const struct hf_pair *pair, uint32_t *index)
+{
+	struct hf_queue *queue;
+	struct hf_hold hold;
+
+	if (bpf_map_lookup_elem(dp->map[DP_HOLD], pair, &hold) < 0)
+		return NULL;
+	*index = hold.queue;
+	queue = dp_at(&dp->queues, hold.queue);
+	return queue && pair_equal(&queue->pair, pair) ? queue : NULL;
+}
+
+/*
+ * Takes the oldest packet off: its slot is then ours to free. NULL when nothing waits, or when what waits is not
+ * published yet.
+ */
+static struct hf_slot_head *take(struct dataplane *dp, struct hf_queue *queue, uint32_t *ref)
+{
+	uint32_t *place = &queue->slot[queue->taken % HF_QUEUE_SLOTS];
+	struct hf_slot_head *head;
+
+	if (queue_is_empty(queue))
+		return NULL;
+	*ref = 0;
+	for (int i = 0; i < PUBLISH_SPINS && !*ref; i++)
+		*ref = __atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL);
+	if (!*ref)
+		return NULL;
+	head = slot_head(dp, *ref);
+	/* The bytes leave before the place is free, so that a program never believes in more room than there is. */
+	__atomic_sub_fetch(&queue->bytes, head ? head->len : 0, __ATOMIC_ACQ_REL);
+	__atomic_add_fetch(&queue->taken, 1, __ATOMIC_ACQ_REL);
+	return head;
+}
+
+static void let_go(struct dataplane *dp, struct hf_queue *queue, struct hf_slot_head *head, uint32_t ref,
+		   const struct dataplane_drain *order, uint64_t now)
+{
+	uint32_t len = head->len;
+
+	if (len > slot_room(ref)) {
+		dp->agent->drop_malformed++;
+	} else if (!pair_equal(&head->pair, &queue->pair)) {
+		/* Queued by a program that was stopped while its queue went to another pair (bpf/hold.h). */
+		dp->agent->drop_changed++;
+	} else if (order->how == DATAPLANE_DENY) {
+		dp->agent->drop_denied++;
+		release_denied(dp->release, slot_data(head), len, head->mark);
+	} else if (now > head->time_ns && now - head->time_ns > dp->hold_age_ns) {
+		dp->agent->drop_expired++;
+	} else {
+		release_packet(dp->release, head, slot_data(head));
+	}
+	slot_free(head);
+}
+
+/*
+ * Gives an empty queue back. The pair's entry goes first: a program that looks now opens a new queue and reports it.
+ * One that had found this queue may still fill it, which the compare and exchange sees. False when it did.
+ */
+static bool close_empty(struct dataplane *dp, struct hf_queue *queue, uint32_t index)
+{
+	struct hf_hold hold;
+	uint64_t state = queue_state(queue);
+
+	if (bpf_map_lookup_elem(dp->map[DP_HOLD], &queue->pair, &hold) == 0 && hold.queue == index)
+		bpf_map_delete_elem(dp->map[DP_HOLD], &queue->pair);
+	if ((uint32_t)state != queue->taken ||
+	    !__atomic_compare_exchange_n(&queue->state, &state, state | HF_QUEUE_CLOSED, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE))
+		return false;
+	/* A newer packet may have been put in the place of one that was taken: bpf/hold.h queue_publish. */
+	for (int i = 0; i < HF_QUEUE_SLOTS; i++) {
+		uint32_t ref = __atomic_exchange_n(&queue->slot[i], 0, __ATOMIC_ACQ_REL);
+		struct hf_slot_head *head = ref ? slot_head(dp, ref) : NULL;
+
+		if (head) {
+			dp->agent->drop_changed++;
+			slot_free(head);
+		}
+	}
+	__atomic_store_n(&queue->owner, 0, __ATOMIC_RELEASE);
+	return true;
+}
+
+/*
+ * A queue that lost its entry and was not closed, because an agent died in between or packets came without end, is
+ * entered again, or nobody would find it. Where the pair has a new queue by now, what the old one holds is dropped.
+ */
+static void reenter(struct dataplane *dp, struct hf_queue *queue, uint32_t index)
+{
+	struct hf_hold hold = { .queue = index };
+
+	if (bpf_map_update_elem(dp->map[DP_HOLD], &queue->pair, &hold, BPF_NOEXIST) != -EEXIST)
+		return;
+	if (bpf_map_lookup_elem(dp->map[DP_HOLD], &queue->pair, &hold) < 0 || hold.queue == index)
+		return;
+	for (uint32_t ref = 0; !queue_is_empty(queue);) {
+		struct hf_slot_head *head = take(dp, queue, &ref);
+
+		if (!head)
+			return;
+		dp->agent->drop_changed++;
+		slot_free(head);
+	}
+	close_empty(dp, queue, index);
+}
+
+static int begin(struct dataplane *dp, const struct hf_pair *pair, const struct dataplane_drain *order, struct err *err)
+{
+	struct release_how how = {
+		.sealed = order->how == DATAPLANE_SEALED,
+		.tunnel = order->tunnel,
+		.reqid = order->reqid,
+	};
+
+	return order->how == DATAPLANE_DENY ? 0 : release_begin(dp->release, pair, &how, err);
+}
+
+/* Takes off and lets go what waits now, HF_QUEUE_SLOTS packets at most. */
+static int drain_once(struct dataplane *dp, struct hf_queue *queue, const struct dataplane_drain *order, uint64_t now,
+		      struct dataplane_drained *out, struct err *err)
+{
+	struct hf_slot_head *head;
+	uint32_t ref;
+	int error;
+
+	if (queue_is_empty(queue))
+		return 0;
+	error = begin(dp, &queue->pair, order, err);
+	if (error < 0)
+		return error;
+	for (int i = 0; i < HF_QUEUE_SLOTS && (head = take(dp, queue, &ref)); i++) {
+		let_go(dp, queue, head, ref, order, now);
+		out->packets++;
+	}
+	if (order->how != DATAPLANE_DENY)
+		release_end(dp->release);
+	return 0;
+}
+
+int dataplane_drain(struct dataplane *dp, const struct hf_pair *pair, const struct dataplane_drain *order, uint64_t now,
+		    struct dataplane_drained *out, struct err *err)
+{
+	uint32_t index = 0;
+	struct hf_queue *queue = queue_of(dp, pair, &index);
+
+	*out = (struct dataplane_drained){ .empty = true };
+	for (int i = 0; queue && i < CLOSE_TRIES; i++) {
+		int error = drain_once(dp, queue, order, now, out, err);
+
+		if (error < 0)
+			return error;
+		/* A new packet is news again. Said before emptiness is asked, or one that comes in between is forgotten. */
+		__atomic_store_n(&queue->reported, 0, __ATOMIC_SEQ_CST);
+		out->empty = queue_is_empty(queue);
+		if (!order->close || (out->empty && close_empty(dp, queue, index)))
+			return 0;
+	}
+	if (queue)
+		reenter(dp, queue, index);
+	return 0;
+}
+
+/* Drops from the head of the queue what is too old. */
+static void expire(struct dataplane *dp, struct hf_queue *queue, uint64_t now)
+{
+	while (!queue_is_empty(queue)) {
+		uint32_t ref = __atomic_load_n(&queue->slot[queue->taken % HF_QUEUE_SLOTS], __ATOMIC_ACQUIRE);
+		struct hf_slot_head *head = ref ? slot_head(dp, ref) : NULL;
+
+		if (!head || now < head->time_ns || now - head->time_ns <= dp->hold_age_ns)
+			return;
+		head = take(dp, queue, &ref);
+		if (!head)
+			return;
+		dp->agent->drop_expired++;
+		slot_free(head);
+	}
+}
+
+static bool is_listed(const struct dataplane *dp, const struct hf_slot_head *head, uint32_t ref)
+{
+	const struct hf_queue *queue = dp_at(&dp->queues, head->owner - 1);
+
+	if (!queue || !queue->owner)
+		return false;
+	for (int i = 0; i < HF_QUEUE_SLOTS; i++)
+		if (__atomic_load_n(&queue->slot[i], __ATOMIC_ACQUIRE) == ref)
+			return true;
+	return false;
+}
+
+/* Frees slots that a dead agent took off a queue and did not get to free. */
+static void audit_slots(struct dataplane *dp, struct dp_array *slots, uint32_t flag, uint64_t now)
+{
+	for (uint32_t i = 0; i < slots->count; i++) {
+		struct hf_slot_head *head = dp_at(slots, i);
+
+		if (!__atomic_load_n(&head->owner, __ATOMIC_ACQUIRE) || now < nstime_add(head->time_ns, ORPHAN_NS) ||
+		    is_listed(dp, head, (i + 1) | flag))
+			continue;
+		dp->agent->drop_changed++;
+		slot_free(head);
+	}
+}
+
+void dataplane_sweep(struct dataplane *dp, uint64_t now, void (*waiting)(void *arg, const struct hf_pair *pair),
+		     void *arg)
+{
+	for (uint32_t i = 0; i < dp->queues.count; i++) {
+		struct hf_queue *queue = dp_at(&dp->queues, i);
+
+		if (!__atomic_load_n(&queue->owner, __ATOMIC_ACQUIRE) || now < nstime_add(queue->first_ns, ORPHAN_NS))
+			continue;
+		if (dp->adopted && !dp->audited)
+			reenter(dp, queue, i);
+		expire(dp, queue, now);
+		if (!queue_is_empty(queue))
+			waiting(arg, &queue->pair);
+		else
+			close_empty(dp, queue, i);
+	}
+	if (dp->adopted && !dp->audited) {
+		audit_slots(dp, &dp->slots, 0, now);
+		audit_slots(dp, &dp->slots_big, HF_REF_BIG, now);
+	}
+	dp->audited = true;
+}
