@@ -72,10 +72,12 @@ static void set_filter(int fd, unsigned int skip_index, unsigned int snaplen)
 		die("filter");
 }
 
-static void ring_open(struct capture *c, const char *skip, unsigned int snaplen, unsigned int ring_mb)
+static void ring_open(struct capture *c, const char *skip, unsigned int snaplen,
+		      unsigned int ring_mb)
 {
 	int version = TPACKET_V3, on = 1;
-	struct tpacket_req3 req = { .tp_block_size = BLOCK_SIZE, .tp_frame_size = 2048,
+	struct tpacket_req3 req = { .tp_block_size = BLOCK_SIZE,
+				    .tp_frame_size = 2048,
 				    .tp_retire_blk_tov = RETIRE_MS };
 	struct sockaddr_ll all = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
 
@@ -104,7 +106,8 @@ static void packet_write(struct capture *c, const struct tpacket3_hdr *h)
 {
 	const uint8_t *frame = (const uint8_t *)h + h->tp_mac;
 	bool vlan = h->tp_status & TP_STATUS_VLAN_VALID && h->tp_snaplen >= 12;
-	struct pcap_record_ record = { .sec = h->tp_sec, .nsec = h->tp_nsec,
+	struct pcap_record_ record = { .sec = h->tp_sec,
+				       .nsec = h->tp_nsec,
 				       .caplen = h->tp_snaplen + (vlan ? 4 : 0),
 				       .len = h->tp_len + (vlan ? 4 : 0) };
 	uint16_t tag[2] = { htons(ETH_P_8021Q), htons(h->hv1.tp_vlan_tci) };
@@ -131,7 +134,8 @@ static bool blocks_write(struct capture *c, unsigned int *next)
 		struct tpacket_block_desc *block = (void *)(c->ring + (size_t)*next * BLOCK_SIZE);
 		const uint8_t *at;
 
-		if (!(__atomic_load_n(&block->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
+		if (!(__atomic_load_n(&block->hdr.bh1.block_status, __ATOMIC_ACQUIRE) &
+		      TP_STATUS_USER))
 			return any;
 		at = (const uint8_t *)block + block->hdr.bh1.offset_to_first_pkt;
 		for (uint32_t i = 0; i < block->hdr.bh1.num_pkts; i++) {
@@ -212,12 +216,15 @@ static void run(struct capture *c, int signals)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "snaplen", required_argument, NULL, 's' }, { "ring-mb", required_argument, NULL, 'm' },
-		{ "skip", required_argument, NULL, 'x' },    { "ready", required_argument, NULL, 'r' },
+		{ "snaplen", required_argument, NULL, 's' },
+		{ "ring-mb", required_argument, NULL, 'm' },
+		{ "skip", required_argument, NULL, 'x' },
+		{ "ready", required_argument, NULL, 'r' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct pcap_file_header_ header = { .magic = 0xa1b23c4d, .major = 2, .minor = 4,
-					    .snaplen = 256, .link = 1 };
+	struct pcap_file_header_ header = {
+		.magic = 0xa1b23c4d, .major = 2, .minor = 4, .snaplen = 256, .link = 1
+	};
 	unsigned int ring_mb = 32;
 	const char *skip = NULL, *ready = NULL;
 	struct capture c = { .packets = 0 };
@@ -225,11 +232,20 @@ int main(int argc, char **argv)
 
 	while ((id = getopt_long(argc, argv, "s:m:x:r:", options, NULL)) != -1) {
 		switch (id) {
-		case 's': header.snaplen = (uint32_t)strtoul(optarg, NULL, 0); break;
-		case 'm': ring_mb = (unsigned int)strtoul(optarg, NULL, 0); break;
-		case 'x': skip = optarg; break;
-		case 'r': ready = optarg; break;
-		default: return 2;
+		case 's':
+			header.snaplen = (uint32_t)strtoul(optarg, NULL, 0);
+			break;
+		case 'm':
+			ring_mb = (unsigned int)strtoul(optarg, NULL, 0);
+			break;
+		case 'x':
+			skip = optarg;
+			break;
+		case 'r':
+			ready = optarg;
+			break;
+		default:
+			return 2;
 		}
 	}
 	if (argc - optind != 1 || !header.snaplen || !ring_mb || ring_mb > 1024) {

@@ -5,44 +5,28 @@
  * IPv6 with extension headers and fragments. It decrypts nothing and trusts nothing but the bytes.
  * --expect turns it into a judge: exit 1 and one line per condition that does not hold.
  */
+#include "wireparse.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
-#include <pcap/pcap.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* One packet is of one kind; `marker` is counted beside it, whatever the kind. */
-enum kind { KIND_CLEAR, KIND_ESP, KIND_UDPESP, KIND_IKE, KIND_ND, KIND_ARP, KIND_OTHER, KIND_MAX };
-
-static const char *const kind_names[KIND_MAX] = { "clear", "esp", "udpesp", "ike", "nd", "arp", "other" };
-
 struct counts {
 	uint64_t kind[KIND_MAX];
-	uint64_t marker;	/* packets with the marker, of any kind */
-	uint64_t plain;		/* clear packets without it */
-	uint64_t espdup;	/* ESP packets whose SPI and sequence number were seen before */
-	uint64_t truncated;	/* too short for their own headers */
-	uint64_t proto[256];	/* clear packets by protocol */
+	uint64_t marker;     /* packets with the marker, of any kind */
+	uint64_t plain;	     /* clear packets without it */
+	uint64_t espdup;     /* ESP packets whose SPI and sequence number were seen before */
+	uint64_t truncated;  /* too short for their own headers */
+	uint64_t proto[256]; /* clear packets by protocol */
 	int64_t first_clear_ns, first_sealed_ns, last_clear_ns, last_sealed_ns;
 };
 
 struct pair {
 	uint8_t src[16], dst[16];
 	struct counts n;
-};
-
-struct packet {
-	enum kind kind;
-	bool marker, truncated, espdup;
-	uint8_t src[16], dst[16];
-	uint8_t proto;
-	uint32_t spi, seq, len;
-	uint16_t sport, dport;
-	int64_t mono_ns;
 };
 
 struct judge {
@@ -54,9 +38,9 @@ struct judge {
 	struct counts total;
 	struct pair *pairs;
 	size_t pair_count, pair_room;
-	uint32_t *slots;		/* hash of pairs: index + 1 */
+	uint32_t *slots; /* hash of pairs: index + 1 */
 	size_t slot_count;
-	uint64_t *esp_seen;		/* open-addressed set */
+	uint64_t *esp_seen; /* open-addressed set */
 	size_t esp_count, esp_room;
 };
 
@@ -71,16 +55,6 @@ static void *must(void *p)
 	if (!p)
 		die("memory", strerror(errno));
 	return p;
-}
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
 }
 
 static uint64_t mix(uint64_t x)
@@ -131,7 +105,8 @@ static void slots_rebuild(struct judge *j)
 	j->slot_count = j->slot_count ? j->slot_count * 4 : 4096;
 	j->slots = must(calloc(j->slot_count, sizeof(j->slots[0])));
 	for (size_t p = 0; p < j->pair_count; p++) {
-		size_t i = hash16(j->pairs[p].dst, hash16(j->pairs[p].src, 1)) & (j->slot_count - 1);
+		size_t i = hash16(j->pairs[p].dst, hash16(j->pairs[p].src, 1)) &
+			   (j->slot_count - 1);
 
 		while (j->slots[i])
 			i = (i + 1) & (j->slot_count - 1);
@@ -162,152 +137,6 @@ static struct counts *pair_get(struct judge *j, const uint8_t src[16], const uin
 	memcpy(p->dst, dst, 16);
 	j->slots[i] = (uint32_t)j->pair_count;
 	return &p->n;
-}
-
-static void parse_udp(struct packet *k, const uint8_t *p, size_t len)
-{
-	bool natt;
-
-	if (len < 8) {
-		k->truncated = true;
-		return;
-	}
-	k->sport = get16(p);
-	k->dport = get16(p + 2);
-	natt = k->sport == 4500 || k->dport == 4500;
-	if (k->sport == 500 || k->dport == 500)
-		k->kind = KIND_IKE;
-	if (!natt)
-		return;
-	/* RFC 3948: four zero bytes mean IKE, a single 0xff a keep-alive, anything else is an SPI. */
-	k->kind = KIND_IKE;
-	if (len >= 16 && get32(p + 8)) {
-		k->kind = KIND_UDPESP;
-		k->spi = get32(p + 8);
-		k->seq = get32(p + 12);
-	}
-}
-
-/* From the transport header on; later fragments have none and are counted by protocol only. */
-static void parse_transport(struct packet *k, const uint8_t *p, size_t len, bool first)
-{
-	k->kind = KIND_CLEAR;
-	switch (k->proto) {
-	case IPPROTO_ESP:
-		k->kind = KIND_ESP;
-		if (first && len >= 8) {
-			k->spi = get32(p);
-			k->seq = get32(p + 4);
-		} else if (first) {
-			k->truncated = true;
-		}
-		return;
-	case IPPROTO_UDP:
-		if (first)
-			parse_udp(k, p, len);
-		return;
-	case IPPROTO_TCP:
-		if (first && len >= 4) {
-			k->sport = get16(p);
-			k->dport = get16(p + 2);
-		}
-		return;
-	case IPPROTO_IGMP:
-		k->kind = KIND_ND;
-		return;
-	case IPPROTO_ICMPV6:
-		/* ND 133 to 137, multicast listener discovery 130 to 132 and 143. */
-		if (first && len >= 1 && ((p[0] >= 130 && p[0] <= 137) || p[0] == 143))
-			k->kind = KIND_ND;
-		return;
-	default:
-		return;
-	}
-}
-
-static void parse_ip4(struct packet *k, const uint8_t *p, size_t len)
-{
-	size_t header;
-
-	if (len < 20 || p[0] >> 4 != 4 || (header = (size_t)(p[0] & 15) * 4) < 20 || header > len) {
-		k->truncated = true;
-		return;
-	}
-	for (int i = 0; i < 2; i++) {
-		uint8_t *to = i ? k->dst : k->src;
-
-		to[10] = to[11] = 0xff;
-		memcpy(to + 12, p + 12 + 4 * i, 4);
-	}
-	k->proto = p[9];
-	parse_transport(k, p + header, len - header, !(get16(p + 6) & 0x1fff));
-}
-
-static void parse_ip6(struct packet *k, const uint8_t *p, size_t len)
-{
-	bool first = true;
-	size_t at = 40;
-
-	if (len < 40 || p[0] >> 4 != 6) {
-		k->truncated = true;
-		return;
-	}
-	memcpy(k->src, p + 8, 16);
-	memcpy(k->dst, p + 24, 16);
-	k->proto = p[6];
-	while (first) {
-		bool fragment = k->proto == IPPROTO_FRAGMENT;
-
-		if (k->proto != IPPROTO_HOPOPTS && k->proto != IPPROTO_ROUTING &&
-		    k->proto != IPPROTO_DSTOPTS && k->proto != IPPROTO_AH && !fragment)
-			break;
-		if (at + 8 > len) {
-			k->truncated = true;
-			return;
-		}
-		if (fragment && get16(p + at + 2) & 0xfff8)
-			first = false;
-		size_t step = fragment ? 8 : k->proto == IPPROTO_AH ? ((size_t)p[at + 1] + 2) * 4
-								     : ((size_t)p[at + 1] + 1) * 8;
-		k->proto = p[at];
-		at += step;
-	}
-	if (at > len) {
-		k->truncated = true;
-		at = len;
-	}
-	parse_transport(k, p + at, len - at, first);
-}
-
-static void parse_link(struct packet *k, int link, const uint8_t *p, size_t len)
-{
-	uint16_t type = 0;
-	size_t at = 0;
-
-	k->kind = KIND_OTHER;
-	switch (link) {
-	case DLT_EN10MB: at = 14; break;
-	case DLT_LINUX_SLL: at = 16; break;
-	case DLT_LINUX_SLL2: at = 20; break;
-	case DLT_RAW: at = 0; break;
-	default: die("link type", pcap_datalink_val_to_name(link));
-	}
-	if (len < at || !len) {
-		k->truncated = true;
-		return;
-	}
-	if (link == DLT_RAW)
-		type = p[0] >> 4 == 6 ? 0x86dd : 0x0800;
-	else
-		type = get16(p + (link == DLT_LINUX_SLL2 ? 0 : at - 2));
-	for (; (type == 0x8100 || type == 0x88a8) && at + 4 <= len; at += 4)
-		type = get16(p + at + 2);
-	if (type == 0x0800)
-		parse_ip4(k, p + at, len - at);
-	else if (type == 0x86dd)
-		parse_ip6(k, p + at, len - at);
-	else if (type == 0x0806)
-		k->kind = KIND_ARP;
 }
 
 static void count(struct counts *n, const struct packet *k)
@@ -348,8 +177,8 @@ static void list_packet(const struct packet *k)
 
 	printf("%lld %s %s %s%s proto=%u len=%u sport=%u dport=%u spi=0x%x seq=%u\n",
 	       (long long)k->mono_ns, address(k->src, src), address(k->dst, dst),
-	       kind_names[k->kind], k->marker ? "+marker" : "", k->proto, k->len, k->sport, k->dport,
-	       k->spi, k->seq);
+	       kind_names[k->kind], k->marker ? "+marker" : "", k->proto, k->len, k->sport,
+	       k->dport, k->spi, k->seq);
 }
 
 static bool wanted(const struct judge *j, const struct packet *k)
@@ -366,7 +195,8 @@ static void packet_judge(struct judge *j, int link, const struct pcap_pkthdr *h,
 
 	/* Opened with nanosecond precision: tv_usec holds nanoseconds. */
 	k.mono_ns = (int64_t)h->ts.tv_sec * 1000000000 + h->ts.tv_usec + j->mono_minus_real_ns;
-	parse_link(&k, link, p, h->caplen);
+	if (!packet_parse(&k, link, p, h->caplen))
+		die("link type", pcap_datalink_val_to_name(link));
 	k.marker = memmem(p, h->caplen, j->marker, strlen(j->marker)) != NULL;
 	if (!wanted(j, &k))
 		return;
@@ -451,8 +281,8 @@ static void print(const struct judge *j)
 	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
 
 	if (j->json) {
-		printf("{\"packets\":%llu,\"dropped\":%llu,\"total\":{", (unsigned long long)j->packets,
-		       (unsigned long long)j->dropped);
+		printf("{\"packets\":%llu,\"dropped\":%llu,\"total\":{",
+		       (unsigned long long)j->packets, (unsigned long long)j->dropped);
 		print_counts(&j->total, true);
 		printf("},\"pairs\":[");
 	}
@@ -532,7 +362,8 @@ static unsigned int expect(const struct judge *j, char *conditions)
 			die(c, "not a condition like clear=0");
 		if (holds(value_of(j, key), op, want))
 			continue;
-		printf("EXPECTED %s, but %s is %llu\n", c, key, (unsigned long long)value_of(j, key));
+		printf("EXPECTED %s, but %s is %llu\n", c, key,
+		       (unsigned long long)value_of(j, key));
 		broken++;
 	}
 	if (j->dropped) {
@@ -556,9 +387,12 @@ static void address_parse(uint8_t to[16], const char *text)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "marker", required_argument, NULL, 'm' }, { "json", no_argument, NULL, 'j' },
-		{ "pair", required_argument, NULL, 'p' },   { "expect", required_argument, NULL, 'e' },
-		{ "after", required_argument, NULL, 'a' },  { "list", no_argument, NULL, 'l' },
+		{ "marker", required_argument, NULL, 'm' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "pair", required_argument, NULL, 'p' },
+		{ "expect", required_argument, NULL, 'e' },
+		{ "after", required_argument, NULL, 'a' },
+		{ "list", no_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct judge j = { .marker = "HOLDFAST-MARKER" };
@@ -567,11 +401,21 @@ int main(int argc, char **argv)
 
 	while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (id) {
-		case 'm': j.marker = optarg; break;
-		case 'j': j.json = true; break;
-		case 'l': j.list = true; break;
-		case 'e': conditions = optarg; break;
-		case 'a': j.after_ns = strtoll(optarg, NULL, 10); break;
+		case 'm':
+			j.marker = optarg;
+			break;
+		case 'j':
+			j.json = true;
+			break;
+		case 'l':
+			j.list = true;
+			break;
+		case 'e':
+			conditions = optarg;
+			break;
+		case 'a':
+			j.after_ns = strtoll(optarg, NULL, 10);
+			break;
 		case 'p':
 			if (optind >= argc)
 				die("--pair", "takes two addresses");
@@ -579,12 +423,14 @@ int main(int argc, char **argv)
 			address_parse(j.b, argv[optind++]);
 			j.one_pair = true;
 			break;
-		default: return 2;
+		default:
+			return 2;
 		}
 	}
 	if (argc - optind != 1 || !*j.marker) {
-		fprintf(stderr, "usage: wirejudge [--marker M] [--pair A B] [--after MONOTONIC_NS] [--json] "
-				"[--list] [--expect clear=0,esp>0] FILE.pcap\n");
+		fprintf(stderr,
+			"usage: wirejudge [--marker M] [--pair A B] [--after MONOTONIC_NS] [--json] "
+			"[--list] [--expect clear=0,esp>0] FILE.pcap\n");
 		return 2;
 	}
 	stats_read(&j, argv[optind]);

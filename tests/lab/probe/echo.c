@@ -24,11 +24,11 @@ struct echo {
 	int fd;
 	bool icmp;
 	uint32_t run;
-	uint16_t id;			/* ICMP identifier, network order */
-	uint16_t *answers;		/* per sequence number */
-	uint64_t *took_ns;		/* of first answers, in order of arrival */
+	uint16_t id;	   /* ICMP identifier, network order */
+	uint16_t *answers; /* per sequence number */
+	uint64_t *took_ns; /* of first answers, in order of arrival */
 	unsigned int sent, received, duplicates, reordered, bad;
-	uint64_t seq_max;		/* highest answered so far */
+	uint64_t seq_max; /* highest answered so far */
 	uint64_t first_send_ns, first_recv_ns;
 	struct probe_errors errors;
 	uint8_t buffer[PROBE_SIZE_MAX + 1];
@@ -49,7 +49,7 @@ static uint16_t checksum(const uint8_t *p, size_t len)
 
 static size_t packet_build(struct echo *e, uint8_t *at, uint64_t seq)
 {
-	struct icmphdr *icmp = (struct icmphdr *)at;	/* the same eight bytes in ICMPv6 */
+	struct icmphdr *icmp = (struct icmphdr *)at; /* the same eight bytes in ICMPv6 */
 	bool v6 = e->o->to.sa.sa_family == AF_INET6;
 
 	if (!e->icmp) {
@@ -186,7 +186,8 @@ static void answers_read(struct echo *e, uint64_t until)
 		errors_count(&e->errors, errno);
 		if (e->o->recverr) {
 			char control[512];
-			struct msghdr m = { .msg_control = control, .msg_controllen = sizeof(control) };
+			struct msghdr m = { .msg_control = control,
+					    .msg_controllen = sizeof(control) };
 
 			(void)recvmsg(e->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
 		}
@@ -206,8 +207,8 @@ static void print(struct echo *e)
 
 	qsort(e->took_ns, n, sizeof(e->took_ns[0]), earlier);
 	printf("{\"kind\":\"%s\",\"sent\":%u,\"received\":%u,\"lost\":%u,\"duplicates\":%u,"
-	       "\"reordered\":%u,\"bad\":%u,", e->kind, e->sent, n, e->sent - n, e->duplicates,
-	       e->reordered, e->bad);
+	       "\"reordered\":%u,\"bad\":%u,",
+	       e->kind, e->sent, n, e->sent - n, e->duplicates, e->reordered, e->bad);
 	if (n)
 		printf("\"first_reply_us\":%.1f,\"p50_us\":%.1f,\"max_us\":%.1f,",
 		       (double)(e->first_recv_ns - e->first_send_ns) / 1e3,

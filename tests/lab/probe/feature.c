@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define BPF_TCX_EGRESS_ 47	/* Linux 6.6; Debian 12's headers do not name it yet */
+#define BPF_TCX_EGRESS_ 47 /* Linux 6.6; Debian 12's headers do not name it yet */
 
 static int sys_bpf(int cmd, union bpf_attr *attr)
 {
@@ -33,7 +33,7 @@ static int load_classifier(void)
 	attr.prog_type = BPF_PROG_TYPE_SCHED_CLS;
 	attr.insns = (uintptr_t)code;
 	attr.insn_cnt = 2;
-	attr.license = (uintptr_t)"GPL";
+	attr.license = (uintptr_t) "GPL";
 	return sys_bpf(BPF_PROG_LOAD, &attr);
 }
 

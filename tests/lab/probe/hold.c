@@ -38,8 +38,10 @@ static void write_setting(const char *path, const char *value)
 static void settings(void)
 {
 	static const char *const zero[] = {
-		"/proc/sys/net/ipv6/conf/all/accept_dad", "/proc/sys/net/ipv6/conf/default/accept_dad",
-		"/proc/sys/net/ipv6/conf/all/accept_ra", "/proc/sys/net/ipv6/conf/default/accept_ra",
+		"/proc/sys/net/ipv6/conf/all/accept_dad",
+		"/proc/sys/net/ipv6/conf/default/accept_dad",
+		"/proc/sys/net/ipv6/conf/all/accept_ra",
+		"/proc/sys/net/ipv6/conf/default/accept_ra",
 		"/proc/sys/net/ipv6/conf/default/router_solicitations",
 	};
 

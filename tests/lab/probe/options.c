@@ -13,9 +13,29 @@
 #include <unistd.h>
 
 enum option_id {
-	OPT_PORT = 1, OPT_SPORT, OPT_SRC, OPT_COUNT, OPT_HOSTS, OPT_RATE, OPT_SECONDS, OPT_BYTES,
-	OPT_INTERVAL, OPT_WAIT, OPT_LINGER, OPT_SIZE, OPT_GSO, OPT_MARK, OPT_DF, OPT_NO_DF,
-	OPT_DF_PROBE, OPT_CONNECTED, OPT_RECVERR, OPT_STRICT, OPT_MARKER, OPT_REPORT,
+	OPT_PORT = 1,
+	OPT_SPORT,
+	OPT_SRC,
+	OPT_COUNT,
+	OPT_HOSTS,
+	OPT_RATE,
+	OPT_SECONDS,
+	OPT_BYTES,
+	OPT_INTERVAL,
+	OPT_WAIT,
+	OPT_LINGER,
+	OPT_SIZE,
+	OPT_GSO,
+	OPT_MARK,
+	OPT_DF,
+	OPT_NO_DF,
+	OPT_DF_PROBE,
+	OPT_CONNECTED,
+	OPT_RECVERR,
+	OPT_STRICT,
+	OPT_MARKER,
+	OPT_REPORT,
+	OPT_NO_ECHO,
 };
 
 static const struct option table[] = {
@@ -41,6 +61,7 @@ static const struct option table[] = {
 	{ "strict", no_argument, NULL, OPT_STRICT },
 	{ "marker", required_argument, NULL, OPT_MARKER },
 	{ "report", required_argument, NULL, OPT_REPORT },
+	{ "no-echo", no_argument, NULL, OPT_NO_ECHO },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -74,31 +95,76 @@ static uint64_t milliseconds(const char *text)
 static void option_set(struct probe_options *o, int id, const char *arg)
 {
 	switch ((enum option_id)id) {
-	case OPT_PORT: o->port = number(arg, UINT16_MAX); break;
-	case OPT_SPORT: o->sport = number(arg, UINT16_MAX); break;
+	case OPT_PORT:
+		o->port = number(arg, UINT16_MAX);
+		break;
+	case OPT_SPORT:
+		o->sport = number(arg, UINT16_MAX);
+		break;
 	case OPT_SRC:
 		if (addr_parse(&o->from, arg))
 			die(arg);
 		break;
-	case OPT_COUNT: o->count = number(arg, 10000000); break;
-	case OPT_HOSTS: o->hosts = number(arg, 1000000); break;
-	case OPT_RATE: o->rate = number(arg, 10000000); break;
-	case OPT_SECONDS: o->seconds = number(arg, 600); break;
-	case OPT_BYTES: o->bytes = number(arg, UINT64_MAX); break;
-	case OPT_INTERVAL: o->interval_ns = milliseconds(arg); break;
-	case OPT_WAIT: o->wait_ns = milliseconds(arg); break;
-	case OPT_LINGER: o->linger_ns = milliseconds(arg); break;
-	case OPT_SIZE: o->size = number(arg, PROBE_SIZE_MAX); break;
-	case OPT_GSO: o->gso = number(arg, 64); break;
-	case OPT_MARK: o->mark = number(arg, UINT32_MAX); break;
-	case OPT_DF: o->df = DF_ON; break;
-	case OPT_NO_DF: o->df = DF_OFF; break;
-	case OPT_DF_PROBE: o->df = DF_PROBE; break;
-	case OPT_CONNECTED: o->connected = true; break;
-	case OPT_RECVERR: o->recverr = true; break;
-	case OPT_STRICT: o->strict = true; break;
-	case OPT_MARKER: o->marker = arg; break;
-	case OPT_REPORT: o->report = arg; break;
+	case OPT_COUNT:
+		o->count = number(arg, 10000000);
+		break;
+	case OPT_HOSTS:
+		o->hosts = number(arg, 1000000);
+		break;
+	case OPT_RATE:
+		o->rate = number(arg, 10000000);
+		break;
+	case OPT_SECONDS:
+		o->seconds = number(arg, 600);
+		break;
+	case OPT_BYTES:
+		o->bytes = number(arg, UINT64_MAX);
+		break;
+	case OPT_INTERVAL:
+		o->interval_ns = milliseconds(arg);
+		break;
+	case OPT_WAIT:
+		o->wait_ns = milliseconds(arg);
+		break;
+	case OPT_LINGER:
+		o->linger_ns = milliseconds(arg);
+		break;
+	case OPT_SIZE:
+		o->size = number(arg, PROBE_SIZE_MAX);
+		break;
+	case OPT_GSO:
+		o->gso = number(arg, 64);
+		break;
+	case OPT_MARK:
+		o->mark = number(arg, UINT32_MAX);
+		break;
+	case OPT_DF:
+		o->df = DF_ON;
+		break;
+	case OPT_NO_DF:
+		o->df = DF_OFF;
+		break;
+	case OPT_DF_PROBE:
+		o->df = DF_PROBE;
+		break;
+	case OPT_CONNECTED:
+		o->connected = true;
+		break;
+	case OPT_RECVERR:
+		o->recverr = true;
+		break;
+	case OPT_STRICT:
+		o->strict = true;
+		break;
+	case OPT_MARKER:
+		o->marker = arg;
+		break;
+	case OPT_REPORT:
+		o->report = arg;
+		break;
+	case OPT_NO_ECHO:
+		o->no_echo = true;
+		break;
 	}
 }
 
@@ -107,8 +173,14 @@ int options_parse(struct probe_options *o, int argc, char **argv, bool wants_add
 	int id;
 
 	*o = (struct probe_options){
-		.port = PROBE_PORT, .count = 1, .hosts = 1, .size = 64, .bytes = 0,
-		.wait_ns = 2000000000, .linger_ns = 30000000, .marker = PROBE_MARKER,
+		.port = PROBE_PORT,
+		.count = 1,
+		.hosts = 1,
+		.size = 64,
+		.bytes = 0,
+		.wait_ns = 2000000000,
+		.linger_ns = 30000000,
+		.marker = PROBE_MARKER,
 	};
 	while ((id = getopt_long(argc, argv, "", table, NULL)) != -1) {
 		if (id == '?')
@@ -181,10 +253,12 @@ static void set(int fd, int level, int name, int value, const char *what)
 
 static void set_df(int fd, int family, enum probe_df df)
 {
-	static const int v4[] = { [DF_OFF] = IP_PMTUDISC_DONT, [DF_ON] = IP_PMTUDISC_DO,
-				  [DF_PROBE] = IP_PMTUDISC_PROBE };
-	static const int v6[] = { [DF_OFF] = IPV6_PMTUDISC_DONT, [DF_ON] = IPV6_PMTUDISC_DO,
-				  [DF_PROBE] = IPV6_PMTUDISC_PROBE };
+	static const int v4[] = {
+		[DF_OFF] = IP_PMTUDISC_DONT, [DF_ON] = IP_PMTUDISC_DO, [DF_PROBE] = IP_PMTUDISC_PROBE
+	};
+	static const int v6[] = {
+		[DF_OFF] = IPV6_PMTUDISC_DONT, [DF_ON] = IPV6_PMTUDISC_DO, [DF_PROBE] = IPV6_PMTUDISC_PROBE
+	};
 
 	if (family == AF_INET) {
 		set(fd, IPPROTO_IP, IP_MTU_DISCOVER, v4[df], "IP_MTU_DISCOVER");

@@ -34,8 +34,9 @@ size_t payload_min(const char *marker)
 
 void payload_fill(uint8_t *payload, size_t len, const char *marker, uint32_t run, uint64_t seq)
 {
-	struct probe_head head = { .magic = PROBE_MAGIC, .run = run, .seq = seq,
-				   .sent_ns = clock_mono() };
+	struct probe_head head = {
+		.magic = PROBE_MAGIC, .run = run, .seq = seq, .sent_ns = clock_mono()
+	};
 	size_t n = strlen(marker);
 
 	memcpy(payload, &head, sizeof(head));
@@ -65,8 +66,7 @@ void errors_print(const struct probe_errors *e, FILE *to)
 	for (size_t i = 0; i < n && e->seen[i].count; i++) {
 		const char *name = strerrorname_np(e->seen[i].no);
 
-		fprintf(to, "%s\"%s\":%u", i ? "," : "", name ? name : "UNKNOWN",
-			e->seen[i].count);
+		fprintf(to, "%s\"%s\":%u", i ? "," : "", name ? name : "UNKNOWN", e->seen[i].count);
 	}
 	fprintf(to, "}");
 }

@@ -27,25 +27,26 @@ union probe_addr {
 enum probe_df { DF_DEFAULT, DF_OFF, DF_ON, DF_PROBE };
 
 struct probe_options {
-	union probe_addr to;	/* family AF_UNSPEC where a command takes no address */
-	union probe_addr from;	/* AF_UNSPEC: the kernel chooses */
+	union probe_addr to;   /* family AF_UNSPEC where a command takes no address */
+	union probe_addr from; /* AF_UNSPEC: the kernel chooses */
 	uint16_t port;
-	uint16_t sport;		/* 0: the kernel chooses */
-	unsigned int count;	/* datagrams, echo rounds */
-	unsigned int hosts;	/* flood: consecutive destinations */
-	unsigned int rate;	/* flood: packets per second, 0: no limit */
-	unsigned int seconds;	/* stream */
-	uint64_t bytes;		/* tcp: per round; stream: in all, 0: until seconds are over */
-	uint64_t interval_ns;	/* 0: burst */
-	uint64_t wait_ns;	/* for answers, after the last packet was sent */
-	uint64_t linger_ns;	/* for duplicates, after every answer has come */
-	size_t size;		/* UDP or ICMP payload */
-	size_t gso;		/* datagrams handed over per UDP_SEGMENT call, 0: none */
+	uint16_t sport;	      /* 0: the kernel chooses */
+	unsigned int count;   /* datagrams, echo rounds */
+	unsigned int hosts;   /* flood: consecutive destinations */
+	unsigned int rate;    /* flood: packets per second, 0: no limit */
+	unsigned int seconds; /* stream */
+	uint64_t bytes;	      /* tcp: per round; stream: in all, 0: until seconds are over */
+	uint64_t interval_ns; /* 0: burst */
+	uint64_t wait_ns;     /* for answers, after the last packet was sent */
+	uint64_t linger_ns;   /* for duplicates, after every answer has come */
+	size_t size;	      /* UDP or ICMP payload */
+	size_t gso;	      /* datagrams handed over per UDP_SEGMENT call, 0: none */
 	uint32_t mark;
 	enum probe_df df;
 	bool connected;
 	bool recverr;
 	bool strict;
+	bool no_echo; /* serve: only count UDP */
 	const char *marker;
 	const char *report;
 };
@@ -54,9 +55,9 @@ struct probe_options {
  * are the same program on the same machine. */
 struct probe_head {
 	uint32_t magic;
-	uint32_t run;		/* tells this client's packets from another's */
+	uint32_t run; /* tells this client's packets from another's */
 	uint64_t seq;
-	uint64_t sent_ns;	/* CLOCK_MONOTONIC */
+	uint64_t sent_ns; /* CLOCK_MONOTONIC */
 };
 #define PROBE_MAGIC 0x48465042u
 

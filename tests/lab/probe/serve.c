@@ -22,7 +22,7 @@ struct source {
 	union probe_addr from;
 	uint32_t run;
 	uint64_t received, unique, duplicates, reordered, seq_max, first_ns, last_ns;
-	uint8_t *seen;		/* one bit per sequence number */
+	uint8_t *seen; /* one bit per sequence number */
 	uint64_t seen_bits;
 };
 
@@ -30,7 +30,7 @@ struct conn {
 	int fd;
 	bool sink;
 	uint64_t received;
-	size_t have, done;	/* echo: bytes in buffer, bytes of them sent back */
+	size_t have, done; /* echo: bytes in buffer, bytes of them sent back */
 	uint8_t *buffer;
 };
 
@@ -133,15 +133,20 @@ static void datagrams_echo(struct server *s)
 		union probe_addr from;
 		char control[256];
 		struct iovec iov = { .iov_base = s->datagram, .iov_len = sizeof(s->datagram) };
-		struct msghdr msg = { .msg_name = &from, .msg_namelen = sizeof(from.in6),
-				      .msg_iov = &iov, .msg_iovlen = 1,
-				      .msg_control = control, .msg_controllen = sizeof(control) };
+		struct msghdr msg = { .msg_name = &from,
+				      .msg_namelen = sizeof(from.in6),
+				      .msg_iov = &iov,
+				      .msg_iovlen = 1,
+				      .msg_control = control,
+				      .msg_controllen = sizeof(control) };
 		ssize_t len = recvmsg(s->udp, &msg, 0);
 		struct cmsghdr *c;
 
 		if (len < 0)
 			return;
 		datagram_count(s, &from, (size_t)len);
+		if (s->o->no_echo)
+			continue;
 		iov.iov_len = (size_t)len;
 		/* Answer from the address asked; the route chooses the device. */
 		for (c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
@@ -213,19 +218,23 @@ static void report(const struct server *s)
 
 	if (!to)
 		die(s->o->report);
-	fprintf(to, "{\"kind\":\"serve\",\"tcp_accepted\":%llu,\"tcp_bytes\":%llu,\"alien\":%llu,"
-		"\"udp\":[", (unsigned long long)s->tcp_accepted,
-		(unsigned long long)s->tcp_bytes, (unsigned long long)s->alien);
+	fprintf(to,
+		"{\"kind\":\"serve\",\"tcp_accepted\":%llu,\"tcp_bytes\":%llu,\"alien\":%llu,"
+		"\"udp\":[",
+		(unsigned long long)s->tcp_accepted, (unsigned long long)s->tcp_bytes,
+		(unsigned long long)s->alien);
 	for (unsigned int i = 0; i < s->source_count; i++) {
 		const struct source *src = &s->sources[i];
 
-		fprintf(to, "%s\n{\"from\":\"%s\",\"received\":%llu,\"unique\":%llu,"
+		fprintf(to,
+			"%s\n{\"from\":\"%s\",\"received\":%llu,\"unique\":%llu,"
 			"\"duplicates\":%llu,\"reordered\":%llu,\"seq_max\":%llu,"
-			"\"first_ns\":%llu,\"last_ns\":%llu}", i ? "," : "",
-			addr_text(&src->from, text), (unsigned long long)src->received,
-			(unsigned long long)src->unique, (unsigned long long)src->duplicates,
-			(unsigned long long)src->reordered, (unsigned long long)src->seq_max,
-			(unsigned long long)src->first_ns, (unsigned long long)src->last_ns);
+			"\"first_ns\":%llu,\"last_ns\":%llu}",
+			i ? "," : "", addr_text(&src->from, text),
+			(unsigned long long)src->received, (unsigned long long)src->unique,
+			(unsigned long long)src->duplicates, (unsigned long long)src->reordered,
+			(unsigned long long)src->seq_max, (unsigned long long)src->first_ns,
+			(unsigned long long)src->last_ns);
 	}
 	fprintf(to, "]}\n");
 	if (to == stdout)

@@ -20,8 +20,8 @@ struct tcp {
 	uint64_t connect_ns, sent, received, first_send_ns, first_recv_ns;
 	unsigned int rounds;
 	uint64_t *took_ns;
-	const char *error;		/* errno name, NULL: none */
-	uint8_t pattern[CHUNK];		/* a whole number of markers, used from any offset below .period */
+	const char *error;	/* errno name, NULL: none */
+	uint8_t pattern[CHUNK]; /* a whole number of markers, used from any offset below .period */
 	size_t period;
 };
 
