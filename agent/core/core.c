@@ -153,7 +153,7 @@ static void refuse(struct core *core, const struct hf_pair *pair)
 	action->drain.close = true;
 }
 
-static bool starts_peer(enum event_type type)
+static bool starts_peer(enum core_event_type type)
 {
 	return type == EVENT_FLOW_MISS || type == EVENT_STRAY || type == EVENT_CHILD_UP || type == EVENT_ADOPT;
 }
@@ -174,7 +174,7 @@ static void local_gone(struct core *core, const struct hf_addr *local)
 	}
 }
 
-void core_event(struct core *core, const struct event *event, uint64_t now)
+void core_take(struct core *core, const struct core_event *event, uint64_t now)
 {
 	struct peer *peer = event->peer.generation ? pool_get(&core->peers, event->peer) : find(core, &event->pair);
 
@@ -262,6 +262,16 @@ static struct peer_view view(const struct core *core, const struct peer *peer)
 		.spi_out_be = peer->child.spi_out_be,
 		.peer_seals = peer->peer_seals,
 	};
+}
+
+bool core_pair_of(const struct core *core, struct hf_pair *out, uint32_t reqid)
+{
+	const struct peer *peer = pool_at(&core->peers, reqid - core->reqid_base);
+
+	if (!peer)
+		return false;
+	*out = peer->pair;
+	return true;
 }
 
 bool core_find(const struct core *core, struct peer_view *out, const struct hf_pair *pair)

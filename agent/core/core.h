@@ -34,8 +34,8 @@ struct core *core_init(void *memory, const struct core_options *options, const s
  */
 void core_set_policy(struct core *core, const struct policy *policy, uint64_t now);
 
-/* core_event takes one fact. Draw the actions after each: there is room for those of one event, not of many. */
-void core_event(struct core *core, const struct event *event, uint64_t now);
+/* core_take takes one fact. Draw the actions after each: there is room for those of one event, not of many. */
+void core_take(struct core *core, const struct core_event *event, uint64_t now);
 
 /* core_expire does what is due. At most 64 peers per call; core_deadline then still lies in the past. */
 void core_expire(struct core *core, uint64_t now);
@@ -74,6 +74,9 @@ void core_count(const struct core *core, struct core_counts *out);
 
 /* core_find looks a pair up; false when the core knows no such peer. */
 bool core_find(const struct core *core, struct peer_view *out, const struct hf_pair *pair);
+
+/* core_pair_of finds the pair that owns a reqid; false when none does. */
+bool core_pair_of(const struct core *core, struct hf_pair *out, uint32_t reqid);
 
 /* core_each calls `see` for every peer until it returns false. */
 void core_each(const struct core *core, bool (*see)(void *arg, const struct peer_view *view), void *arg);

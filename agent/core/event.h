@@ -31,7 +31,7 @@ struct child {
 	uint8_t key_in[CHILD_KEY_MAX], key_out[CHILD_KEY_MAX]; /* key, then salt */
 };
 
-enum event_type {
+enum core_event_type {
 	EVENT_FLOW_MISS, /* packets of an undecided pair wait */
 	EVENT_STRAY,	 /* clear packets of a secured pair wait */
 	EVENT_KEY,	 /* answer to LOOKUP: a key that policy accepts was found */
@@ -49,8 +49,8 @@ enum event_type {
 	EVENT_ADOPT,	       /* at start: the kernel already holds SAs and policies of this pair */
 };
 
-struct event {
-	enum event_type type;
+struct core_event {
+	enum core_event_type type;
 	struct handle peer;  /* answers: from the action; others: HANDLE_NONE, the pair says who */
 	struct hf_pair pair; /* FLOW_MISS, STRAY, CHILD_UP of a responder, LOCAL_GONE (local only), ADOPT */
 	int error; /* negative errno or 0; FLOW_MISS, STRAY: -EADDRNOTAVAIL when pair.local is not this host's */

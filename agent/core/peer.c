@@ -178,7 +178,7 @@ void peer_remove(struct core *core, struct peer *peer)
 
 /* ---- facts ---- */
 
-static void on_packets(struct core *core, struct peer *peer, const struct event *event, uint64_t now)
+static void on_packets(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
 	bool ended = peer->until_ns && now >= peer->until_ns;
 
@@ -233,7 +233,7 @@ static void install(struct core *core, struct peer *peer, const struct child *ch
 	action->child = *child;
 }
 
-static void on_child_up(struct core *core, struct peer *peer, const struct event *event, uint64_t now)
+static void on_child_up(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
 	bool responder = event->up.responder;
 
@@ -390,7 +390,7 @@ static void on_expired(struct core *core, struct peer *peer, uint32_t spi_be, bo
 	unprotect(core, peer);
 }
 
-void peer_event(struct core *core, struct peer *peer, const struct event *event, uint64_t now)
+void peer_event(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
 	switch (event->type) {
 	case EVENT_FLOW_MISS:
@@ -473,7 +473,7 @@ void peer_expire(struct core *core, struct peer *peer, uint64_t now)
 	}
 }
 
-void peer_adopt(struct core *core, struct peer *peer, const struct event *event, uint64_t now)
+void peer_adopt(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
 	peer->child.spi_in_be = event->adopt.spi_in_be;
 	peer->child.spi_out_be = event->adopt.spi_out_be;

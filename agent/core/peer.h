@@ -54,13 +54,13 @@ struct peer {
 void peer_start(struct core *core, struct peer *peer, uint64_t now);
 
 /* peer_event takes a fact that concerns this peer. The peer may be gone afterwards. */
-void peer_event(struct core *core, struct peer *peer, const struct event *event, uint64_t now);
+void peer_event(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now);
 
 /* peer_expire does what the peer's timer was set for. The peer may be gone afterwards. */
 void peer_expire(struct core *core, struct peer *peer, uint64_t now);
 
 /* peer_adopt makes a new peer secure with what the kernel already holds. */
-void peer_adopt(struct core *core, struct peer *peer, const struct event *event, uint64_t now);
+void peer_adopt(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now);
 
 /* peer_regroup applies the group of a reloaded policy. The peer may be gone afterwards. */
 void peer_regroup(struct core *core, struct peer *peer, enum hf_group group, uint64_t now);

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The agent's life and its loop, see agent.h. One timer serves the core's deadline, the sweep over held packets and the
+ * end of handoffs; descriptors are read a bounded number of events a turn.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/nstime.h"
+#include "base/own.h"
+#include "daemon/internal.h"
+
+#define SWEEP_NS NSTIME_S
+
+uint64_t agent_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NSTIME_S + (uint64_t)now.tv_nsec;
+}
+
+struct event_base *agent_base(const struct agent *agent)
+{
+	return agent->base;
+}
+
+void agent_event(struct agent *agent, const struct core_event *event)
+{
+	core_take(agent->core, event, agent_now());
+	agent_perform(agent);
+	agent_rearm(agent);
+}
+
+/* ---- the loop ---- */
+
+void agent_rearm(struct agent *agent)
+{
+	uint64_t deadline = nstime_min(core_deadline(agent->core), agent->sweep_ns);
+	struct timeval wait;
+	uint64_t span;
+
+	if (!agent->timer || agent->performing)
+		return;
+	if (agent->handoff_end_ns)
+		deadline = nstime_min(deadline, agent->handoff_end_ns);
+	span = nstime_until(deadline, agent_now());
+	wait.tv_sec = (time_t)(span / NSTIME_S);
+	wait.tv_usec = (suseconds_t)(span % NSTIME_S / NSTIME_US + 1);
+	evtimer_add(agent->timer, &wait);
+}
+
+/* A packet of a source that is not ours (forwarded, or sent in the instant an address went) is for the core to decide, told so. */
+static void packets_wait(struct agent *agent, enum core_event_type type, const struct hf_pair *pair)
+{
+	struct core_event event = { .type = type, .pair = *pair };
+
+	if (!agent_is_local(agent, &pair->local))
+		event.error = -EADDRNOTAVAIL;
+	agent_event(agent, &event);
+}
+
+static void on_held(void *arg, const struct hf_event *event)
+{
+	packets_wait(arg, event->type == HF_EVENT_STRAY ? EVENT_STRAY : EVENT_FLOW_MISS, &event->pair);
+}
+
+static void on_waiting(void *arg, const struct hf_pair *pair)
+{
+	packets_wait(arg, EVENT_FLOW_MISS, pair);
+}
+
+static void on_ring(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct dataplane_events events = { .held = on_held };
+	struct agent *agent = arg;
+
+	(void)fd;
+	(void)what;
+	dataplane_ring_read(agent->dp, &events, agent, LIMIT_EVENTS_PER_TURN);
+}
+
+static void on_netlink(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *agent = arg;
+	int error = netlink_ready(agent->nl, fd);
+
+	(void)what;
+	if (error < 0)
+		log_error("netlink notifications cannot be read: %s", strerror(-error));
+	agent_rearm(agent);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *agent = arg;
+	uint64_t now = agent_now();
+
+	(void)fd;
+	(void)what;
+	core_expire(agent->core, now);
+	agent_perform(agent);
+	if (agent->handoff_end_ns && now >= agent->handoff_end_ns) {
+		agent->handoff_end_ns = 0;
+		dataplane_handoffs(agent->dp, false);
+	}
+	if (now >= agent->sweep_ns) {
+		agent->sweep_ns = nstime_add(now, SWEEP_NS);
+		dataplane_sweep(agent->dp, now, on_waiting, agent);
+	}
+	agent_rearm(agent);
+}
+
+static struct event *watch(struct agent *agent, int fd, event_callback_fn callback)
+{
+	struct event *event = event_new(agent->base, fd, EV_READ | EV_PERSIST, callback, agent);
+
+	if (event)
+		event_add(event, NULL);
+	return event;
+}
+
+static int watch_all(struct agent *agent, struct err *err)
+{
+	agent->ring_event = watch(agent, dataplane_ring_fd(agent->dp), on_ring);
+	agent->xfrm_event = watch(agent, netlink_xfrm_fd(agent->nl), on_netlink);
+	agent->route_event = watch(agent, netlink_route_fd(agent->nl), on_netlink);
+	agent->timer = evtimer_new(agent->base, on_timer, agent);
+	if (!agent->ring_event || !agent->xfrm_event || !agent->route_event || !agent->timer)
+		return err_set(err, -ENOMEM, "no memory for the event loop");
+	agent_rearm(agent);
+	return 0;
+}
+
+/* ---- policy ---- */
+
+int agent_apply_policy(struct agent *agent, const struct config *config, struct err *err)
+{
+	const struct policy *policy = &config->policy;
+	size_t count = 0;
+	OWN_FREE struct dataplane_rule *rules = calloc(policy->count + 2, sizeof(*rules));
+	const struct dataplane_rule fallback[2] = {
+		{ .prefix = { .prefix_len = 0 }, .group = policy->fallback },
+		{ .prefix = { .prefix_len = 96, .addr = addr_from_v4(0) }, .group = policy->fallback },
+	};
+
+	if (!rules)
+		return err_set(err, -ENOMEM, "no memory for %zu policy rules", policy->count);
+	for (size_t i = 0; i < policy->count; i++)
+		rules[count++] = (struct dataplane_rule){ policy->entries[i].prefix, policy->entries[i].group };
+	for (int i = 0; i < 2; i++) {
+		size_t at = 0;
+
+		while (at < policy->count && !prefix_equal(&rules[at].prefix, &fallback[i].prefix))
+			at++;
+		if (at == policy->count)
+			rules[count++] = fallback[i];
+	}
+	return dataplane_policy_set(agent->dp, rules, count, policy_is_strict(policy), err);
+}
+
+int agent_reload(struct agent *agent, struct err *err)
+{
+	struct config fresh = { 0 }, old = agent->config;
+	int error = config_load(&fresh, old.file, err);
+
+	if (error < 0)
+		return error;
+	error = config_check_interfaces(&fresh, err);
+	if (error == 0)
+		error = agent_apply_policy(agent, &fresh, err);
+	if (error < 0) {
+		config_free(&fresh);
+		return error;
+	}
+	agent->config = fresh;
+	core_set_policy(agent->core, &agent->config.policy, agent_now());
+	config_free(&old);
+	log_set_level(agent->config.log_level);
+	host_apply_exemptions(agent);
+	error = host_apply_interfaces(agent, err);
+	agent_rearm(agent);
+	return error;
+}
+
+/* ---- life ---- */
+
+static int open_core(struct agent *agent, struct err *err)
+{
+	struct core_options options = { .peers_max = agent->config.limits.peers, .reqid_base = NETLINK_REQID_BASE };
+
+	if (getrandom(options.table_seed, sizeof(options.table_seed), 0) != sizeof(options.table_seed))
+		return err_set(err, -EIO, "no random numbers from the kernel");
+	agent->core_memory = calloc(1, core_memory(&options));
+	if (!agent->core_memory)
+		return err_set(err, -ENOMEM, "no memory for %u peers: lower [limits] peers", options.peers_max);
+	agent->core = core_init(agent->core_memory, &options, &agent->config.policy);
+	return 0;
+}
+
+static int open_rooms(struct agent *agent, struct err *err)
+{
+	const struct config_limits *limits = &agent->config.limits;
+	struct dataplane_options options = {
+		.slots = limits->hold_slots,
+		.slots_big = limits->hold_big_slots,
+		.queues = limits->hold_queues,
+		.gate_entries = limits->gate_entries,
+		.hold_age_ns = limits->hold_age_seconds * NSTIME_S,
+	};
+	int error = open_core(agent, err);
+
+	if (error == 0)
+		error = netlink_open(&agent->nl, &agent_netlink_events, agent, err);
+	if (error == 0)
+		error = dataplane_open(&agent->dp, &options, err);
+	if (error == 0)
+		error = control_open(&agent->control, agent->base, agent->config.control_socket, agent_answer, agent, err);
+	return error;
+}
+
+/* From here on the host is protected; before, nothing was changed that an earlier agent had not made. */
+static int go_live(struct agent *agent, struct err *err)
+{
+	int error = agent_apply_policy(agent, &agent->config, err);
+
+	if (error == 0)
+		error = xfrm_policy_nd_allow(agent->nl, err);
+	dataplane_exempt_clear(agent->dp);
+	for (size_t i = 0; i < agent->config.resolver_count; i++)
+		dataplane_exempt_set(agent->dp, &agent->config.resolvers[i], HF_EXEMPT_RESOLVER);
+	if (error == 0)
+		error = agent_adopt(agent, err);
+	if (error == 0)
+		error = host_apply_interfaces(agent, err);
+	if (error == 0)
+		error = watch_all(agent, err);
+	return error;
+}
+
+static void undo_attach(struct agent *agent)
+{
+	if (dataplane_adopted(agent->dp))
+		return; /* it was protected before we came, and stays so */
+	for (size_t i = 0; i < agent->link_count; i++)
+		if (agent->links[i].attached)
+			dataplane_detach(agent->dp, agent->links[i].ifindex);
+}
+
+int agent_open(struct agent **out, struct config *config, struct event_base *base, const struct keying *keying,
+	       void *keying_arg, struct err *err)
+{
+	struct agent *agent = calloc(1, sizeof(*agent));
+	int error;
+
+	if (!agent)
+		return err_set(err, -ENOMEM, "no memory");
+	agent->config = *config;
+	agent->base = base;
+	agent->keying = keying;
+	agent->keying_arg = keying_arg;
+	agent->started_ns = agent_now();
+	error = open_rooms(agent, err);
+	if (error == 0) {
+		error = go_live(agent, err);
+		if (error < 0)
+			undo_attach(agent);
+	}
+	if (error < 0) {
+		agent->config = (struct config){ 0 }; /* still the caller's */
+		agent_close(agent);
+		return error;
+	}
+	*config = (struct config){ 0 };
+	if (keying->ready)
+		keying->ready(keying_arg, agent);
+	*out = agent;
+	return 0;
+}
+
+static void free_event(struct event *event)
+{
+	if (event)
+		event_free(event);
+}
+
+void agent_close(struct agent *agent)
+{
+	if (!agent)
+		return;
+	free_event(agent->ring_event);
+	free_event(agent->xfrm_event);
+	free_event(agent->route_event);
+	free_event(agent->timer);
+	if (agent->control)
+		control_close(agent->control);
+	dataplane_close(agent->dp);
+	if (agent->nl)
+		netlink_close(agent->nl);
+	free(agent->core_memory);
+	config_free(&agent->config);
+	free(agent);
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the operator may ask a running agent. Only gathers: the answers' form is control/answer.h's and
+ * control/status.h's.
+ */
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/nstime.h"
+#include "control/answer.h"
+#include "control/status.h"
+#include "daemon/internal.h"
+#include "holdfast/control.h"
+
+/* Pairs of one remote address that are told: one per own address, and a host with more of them sees the first ones. */
+#define PAIRS_MAX 32
+
+#define PROBLEM_MAX 160
+
+static size_t attached_names(const struct agent *agent, const char *out[LIMIT_ATTACHED])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < agent->link_count; i++)
+		if (agent->links[i].attached)
+			out[count++] = agent->links[i].name;
+	return count;
+}
+
+static bool count_gate(void *arg, const struct hf_pair *pair, const struct hf_gate *gate)
+{
+	uint32_t *used = arg;
+
+	(void)pair;
+	(void)gate;
+	(*used)++;
+	return true;
+}
+
+static size_t unattached(const struct agent *agent, char text[][PROBLEM_MAX], const char *out[], size_t max)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < agent->link_count && count < max; i++) {
+		const struct host_link *link = &agent->links[i];
+
+		if (link->attached || !config_wants_interface(&agent->config, link->name))
+			continue;
+		snprintf(text[count], PROBLEM_MAX, "interface %s is not protected: the programs could not be attached",
+			 link->name);
+		out[count] = text[count];
+		count++;
+	}
+	return count;
+}
+
+static json_t *answer_status(struct agent *agent)
+{
+	char problem_text[8][PROBLEM_MAX];
+	const char *problems[9], *names[LIMIT_ATTACHED];
+	struct dataplane_usage usage;
+	struct utsname kernel;
+	struct status status = {
+		.pid = (int)getpid(),
+		.uptime_s = (agent_now() - agent->started_ns) / NSTIME_S,
+		.attach = dataplane_is_tcx(agent->dp) ? "tcx" : "clsact",
+		.config = agent->config.file,
+		.interfaces = names,
+		.interface_count = attached_names(agent, names),
+		.fallback = agent->config.policy.fallback,
+		.gate_full = agent->gate_full,
+		.problems = problems,
+	};
+
+	uname(&kernel);
+	status.kernel = kernel.release;
+	for (size_t i = 0; i < agent->config.policy.count; i++)
+		status.prefixes[agent->config.policy.entries[i].group]++;
+	core_count(agent->core, &status.core);
+	dataplane_usage(agent->dp, &usage);
+	status.slots = (struct status_use){ usage.slots, usage.slots_max };
+	status.big_slots = (struct status_use){ usage.slots_big, usage.slots_big_max };
+	status.queues = (struct status_use){ usage.queues, usage.queues_max };
+	status.gate.max = usage.gate_max;
+	dataplane_gate_each(agent->dp, count_gate, &status.gate.used);
+	dataplane_count(agent->dp, &status.packets);
+	dataplane_agent_count(agent->dp, &status.released);
+	status.problem_count = unattached(agent, problem_text, problems, 8);
+	if (agent->keying == &keying_none)
+		problems[status.problem_count++] =
+			"this build has no key exchange: nothing can be secured, private prefixes stay closed";
+	return status_json(&status);
+}
+
+struct pair_search {
+	struct agent *agent;
+	const struct hf_addr *remote;
+	struct answer_pair pairs[PAIRS_MAX];
+	size_t count;
+};
+
+static void add_pair(void *arg, const struct hf_addr *local)
+{
+	struct pair_search *search = arg;
+	struct answer_pair pair = { .pair = { .local = *local, .remote = *search->remote } };
+
+	if (search->count == PAIRS_MAX || addr_is_v4(local) != addr_is_v4(search->remote))
+		return;
+	pair.known = core_find(search->agent->core, &pair.peer, &pair.pair);
+	pair.gated = dataplane_gate_get(search->agent->dp, &pair.pair, &pair.gate) == 0;
+	if (pair.known || pair.gated)
+		search->pairs[search->count++] = pair;
+}
+
+static json_t *answer_test(struct agent *agent, const json_t *request)
+{
+	const char *text = json_string_value(json_object_get(request, CONTROL_ADDRESS));
+	struct pair_search search = { .agent = agent };
+	struct err err = ERR_NONE;
+	struct hf_addr remote;
+
+	if (!text)
+		return answer_error("field \"%s\": an address is needed", CONTROL_ADDRESS);
+	if (addr_parse(&remote, text, &err) < 0)
+		return answer_error("field \"%s\": %s", CONTROL_ADDRESS, err.text);
+	search.remote = &remote;
+	agent_each_address(agent, add_pair, &search);
+	return answer_policy_test(&agent->config.policy, &remote, search.pairs, search.count, agent_now());
+}
+
+json_t *agent_answer(void *arg, const json_t *request)
+{
+	const char *command = json_string_value(json_object_get(request, CONTROL_COMMAND));
+
+	if (!command)
+		return answer_error("field \"%s\" is missing", CONTROL_COMMAND);
+	if (strcmp(command, CONTROL_PING) == 0)
+		return answer_ping((int)getpid());
+	if (strcmp(command, CONTROL_STATUS) == 0)
+		return answer_status(arg);
+	if (strcmp(command, CONTROL_POLICY_TEST) == 0)
+		return answer_test(arg, request);
+	return answer_error("unknown command \"%.64s\"", command);
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the agent's files share: agent.c (life and loop), perform.c (orders), adopt.c (what an earlier agent left),
+ * host.c (interfaces and addresses), answer.c (the operator's questions).
+ */
+#ifndef DAEMON_INTERNAL_H
+#define DAEMON_INTERNAL_H
+
+#include <jansson.h>
+
+#include "control/control.h"
+#include "daemon/agent.h"
+#include "dataplane/dataplane.h"
+#include "netlink/netlink.h"
+
+struct host_link {
+	int ifindex;
+	char name[16]; /* IFNAMSIZ */
+	bool attached;
+};
+
+struct host_addr {
+	struct hf_addr addr;
+	struct hf_addr broadcast; /* all zero = none */
+	int ifindex;
+};
+
+struct agent {
+	struct config config;
+	struct event_base *base;
+	const struct keying *keying;
+	void *keying_arg;
+	struct core *core;
+	void *core_memory;
+	struct dataplane *dp;
+	struct netlink *nl;
+	struct control *control;
+	struct event *ring_event, *xfrm_event, *route_event, *timer;
+	uint64_t started_ns;
+	uint64_t sweep_ns;	 /* next sweep */
+	uint64_t handoff_end_ns; /* 0 = no handoff pending */
+	bool performing;	 /* orders are being carried out further up the stack */
+
+	struct host_link links[LIMIT_ATTACHED];
+	size_t link_count;
+	struct host_addr addrs[HF_EXEMPT_MAX];
+	size_t addr_count;
+	bool host_full; /* more links or addresses than there is room for: said once */
+
+	uint64_t gate_full;
+};
+
+/* perform.c */
+void agent_perform(struct agent *agent);
+
+/* adopt.c: finds SAs and policies of an earlier agent and gives them to the core, or removes them. */
+int agent_adopt(struct agent *agent, struct err *err);
+
+/* host.c */
+extern const struct netlink_events agent_netlink_events;
+int host_apply_interfaces(struct agent *agent, struct err *err);
+void host_apply_exemptions(struct agent *agent);
+
+/* answer.c */
+json_t *agent_answer(void *arg, const json_t *request);
+
+/* agent.c */
+void agent_rearm(struct agent *agent);
+int agent_apply_policy(struct agent *agent, const struct config *config, struct err *err);
+
+#endif

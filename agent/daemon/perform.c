@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Carrying out the core's orders, one after the other, each at once: a netlink message, a map write, packets on their
+ * way. Answers go back into the core before the next order is drawn, so that one chain of orders for a
+ * pair (install, release, policy, verdict) runs without a turn of the loop in between.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/nstime.h"
+#include "base/secret.h"
+#include "daemon/internal.h"
+
+/* The core's HANDOFF_NS and a tick more; it only bounds how long ESP pays for a map lookup. */
+#define HANDOFF_LINGER_NS (60 * NSTIME_MS)
+
+/* Replay window, inbound (RFC 4303 3.4.3): several receive queues reorder, and a handoff holds ESP back for 128 packets. */
+#define REPLAY_WINDOW 256
+
+static void answer(struct agent *agent, const struct action *action, struct core_event *event)
+{
+	event->peer = action->peer;
+	event->pair = action->pair;
+	core_take(agent->core, event, agent_now());
+}
+
+static enum sa_algorithm algorithm(enum child_algorithm child)
+{
+	switch (child) {
+	case CHILD_AES_GCM_16_128:
+		return SA_AES_GCM_16_128;
+	case CHILD_CHACHA20_POLY1305:
+		return SA_CHACHA20_POLY1305;
+	case CHILD_AES_GCM_16_256:
+		break;
+	}
+	return SA_AES_GCM_16_256;
+}
+
+static int add_sa(struct agent *agent, const struct action *action, bool inbound, struct err *err)
+{
+	const struct child *child = &action->child;
+	struct sa sa = {
+		.src = inbound ? action->pair.remote : action->pair.local,
+		.dst = inbound ? action->pair.local : action->pair.remote,
+		.spi_be = inbound ? child->spi_in_be : child->spi_out_be,
+		.reqid = action->reqid,
+		.mode = child->tunnel ? SA_MODE_TUNNEL : SA_MODE_TRANSPORT,
+		.algorithm = algorithm(child->algorithm),
+		.inbound = inbound,
+		.esn = child->esn,
+		.replay_window = inbound ? REPLAY_WINDOW : 0,
+	};
+	int error;
+
+	memcpy(sa.key, inbound ? child->key_in : child->key_out, sizeof(sa.key));
+	error = xfrm_state_add(agent->nl, &sa, err);
+	secret_wipe(&sa, sizeof(sa));
+	return error;
+}
+
+/* Inbound first: what the peer seals from now on can be read (RFC 7296 2.8). */
+static void sa_add(struct agent *agent, const struct action *action)
+{
+	struct core_event event = { .type = EVENT_SA_ADDED };
+	struct err err = ERR_NONE;
+
+	event.error = add_sa(agent, action, true, &err);
+	if (event.error == 0) {
+		event.error = add_sa(agent, action, false, &err);
+		if (event.error < 0)
+			xfrm_state_del(agent->nl, &action->pair.local, action->child.spi_in_be, NULL);
+	}
+	if (event.error < 0)
+		log_error("%s", err.text);
+	answer(agent, action, &event);
+}
+
+static void sa_del(struct agent *agent, const struct action *action)
+{
+	if (action->child.spi_out_be)
+		xfrm_state_del(agent->nl, &action->pair.remote, action->child.spi_out_be, NULL);
+	if (action->child.spi_in_be)
+		xfrm_state_del(agent->nl, &action->pair.local, action->child.spi_in_be, NULL);
+}
+
+static void policy_set(struct agent *agent, const struct action *action)
+{
+	enum sa_mode mode = action->policy.tunnel ? SA_MODE_TUNNEL : SA_MODE_TRANSPORT;
+	enum policy_dir dir = action->policy.in ? POLICY_IN : POLICY_OUT;
+	struct core_event event = { .type = EVENT_POLICY_SET };
+	struct err err = ERR_NONE;
+
+	event.error = xfrm_policy_set(agent->nl, dir, &action->pair, mode, action->reqid, false, &err);
+	if (event.error < 0)
+		log_error("%s", err.text);
+	answer(agent, action, &event);
+}
+
+static void policy_del(struct agent *agent, const struct action *action)
+{
+	xfrm_policy_del(agent->nl, action->policy.in ? POLICY_IN : POLICY_OUT, &action->pair, NULL);
+}
+
+static void gate(struct agent *agent, const struct action *action)
+{
+	char text[PAIR_TEXT_MAX];
+	int error;
+
+	if (!action->gate.present) {
+		dataplane_gate_del(agent->dp, &action->pair);
+		return;
+	}
+	/* Before the entry: the programs look at it first. */
+	if (action->gate.handoff) {
+		agent->handoff_end_ns = nstime_add(agent_now(), HANDOFF_LINGER_NS);
+		dataplane_handoffs(agent->dp, true);
+	}
+	error = dataplane_gate_set(agent->dp, &action->pair, &action->gate.value);
+	if (error < 0) {
+		agent->gate_full++;
+		log_error("%s: verdict %s cannot be written (%s): its group decides", pair_format(text, &action->pair),
+			  verdict_name(action->gate.value.verdict), strerror(-error));
+	}
+}
+
+static void drain(struct agent *agent, const struct action *action)
+{
+	static const enum dataplane_how how[] = {
+		[DRAIN_SEALED] = DATAPLANE_SEALED,
+		[DRAIN_CLEAR] = DATAPLANE_CLEAR,
+		[DRAIN_DENY] = DATAPLANE_DENY,
+	};
+	struct dataplane_drain order = {
+		.how = how[action->drain.how],
+		.reqid = action->reqid,
+		.tunnel = action->drain.tunnel,
+		.close = action->drain.close,
+	};
+	struct core_event event = { .type = EVENT_DRAINED };
+	struct dataplane_drained drained;
+	struct err err = ERR_NONE;
+
+	event.error = dataplane_drain(agent->dp, &action->pair, &order, agent_now(), &drained, &err);
+	if (event.error < 0)
+		log_error("%s", err.text);
+	/* A kernel that refuses is not asked again at once: the sweep comes back to what still waits. */
+	event.drained.empty = event.error < 0 || drained.empty;
+	answer(agent, action, &event);
+}
+
+static void check_seals(struct agent *agent, const struct action *action)
+{
+	struct core_event event = { .type = EVENT_SEALS };
+	struct sa_counters counters;
+	struct err err = ERR_NONE;
+
+	event.error = xfrm_state_counters(agent->nl, &counters, &action->pair.local, action->spi_in_be, &err);
+	if (event.error == 0)
+		event.seals = counters.packets > 0;
+	answer(agent, action, &event);
+}
+
+static void perform(struct agent *agent, const struct action *action)
+{
+	switch (action->type) {
+	case ACTION_LOOKUP:
+		agent->keying->lookup(agent->keying_arg, agent, action->peer, &action->pair);
+		break;
+	case ACTION_NEGOTIATE:
+		agent->keying->negotiate(agent->keying_arg, agent, action->peer, &action->pair);
+		break;
+	case ACTION_ABANDON:
+		agent->keying->abandon(agent->keying_arg, action->peer);
+		break;
+	case ACTION_SA_ADD:
+		sa_add(agent, action);
+		break;
+	case ACTION_SA_DEL:
+		sa_del(agent, action);
+		break;
+	case ACTION_POLICY_SET:
+		policy_set(agent, action);
+		break;
+	case ACTION_POLICY_DEL:
+		policy_del(agent, action);
+		break;
+	case ACTION_GATE:
+		gate(agent, action);
+		break;
+	case ACTION_DRAIN:
+		drain(agent, action);
+		break;
+	case ACTION_CHECK_SEALS:
+		check_seals(agent, action);
+		break;
+	}
+}
+
+void agent_perform(struct agent *agent)
+{
+	struct action action;
+
+	/* An order may lead to an event right away (agent_event): its orders are drawn by the loop that is under way. */
+	if (agent->performing)
+		return;
+	agent->performing = true;
+	while (core_next(agent->core, &action)) {
+		perform(agent, &action);
+		if (action.type == ACTION_SA_ADD)
+			secret_wipe(&action.child, sizeof(action.child));
+	}
+	agent->performing = false;
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A test driver in place of discovery and IKE: the whole agent, with a keying that answers after a chosen delay with
+ * SAs whose keys and SPIs both ends compute from the pair. No secret, no negotiation, not part of the product.
+ *
+ *   fixedkey [--delay MS] [--fail lookup|none|negotiate] [--silent PREFIX] [--respond PREFIX] [--config FILE]
+ *
+ * --respond: (up to 8 times) the first 4096 addresses of PREFIX are peers that may start: their SAs are installed at once as a
+ *            responder would have done before it answered.
+ * --silent:  peers that never answer; the core's own time limits end the attempt.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <arpa/inet.h>
+
+#include "base/log.h"
+#include "base/own.h"
+#include "base/siphash.h"
+#include "daemon/agent.h"
+#include "daemon/run.h"
+
+#define PENDING_MAX 4096
+#define RESPOND_MAX 4096
+#define PREFIXES_MAX 8
+
+enum fail {
+	FAIL_NOT,
+	FAIL_LOOKUP,
+	FAIL_NONE, /* proved: no key */
+	FAIL_NEGOTIATE,
+};
+
+struct pending {
+	struct driver *driver;
+	struct event *timer;
+	struct handle peer;
+	struct hf_pair pair;
+	bool used;
+};
+
+struct driver {
+	struct agent *agent;
+	unsigned int delay_ms;
+	enum fail fail;
+	bool has_silent;
+	struct hf_prefix silent;
+	struct hf_prefix respond[PREFIXES_MAX];
+	int respond_count;
+	struct pending pending[PENDING_MAX];
+	struct hf_addr peer; /* while installing responders */
+};
+
+static struct driver driver;
+
+/* Both ends see the same two addresses; the direction makes the difference. */
+static uint64_t mix(const struct hf_addr *from, const struct hf_addr *to, uint8_t what)
+{
+	static const uint8_t key[SIPHASH_KEY] = "holdfast-fixed!";
+	uint8_t text[33];
+
+	memcpy(text, from->octet, 16);
+	memcpy(text + 16, to->octet, 16);
+	text[32] = what;
+	return siphash_of(key, text, sizeof(text));
+}
+
+static uint32_t spi(const struct hf_addr *from, const struct hf_addr *to)
+{
+	return htonl((uint32_t)mix(from, to, 0) | 0x10000000u);
+}
+
+static void make_key(uint8_t out[CHILD_KEY_MAX], const struct hf_addr *from, const struct hf_addr *to)
+{
+	for (int i = 0; i < CHILD_KEY_MAX; i += 4) {
+		uint64_t part = mix(from, to, (uint8_t)(1 + i));
+
+		memcpy(out + i, &part, 4);
+	}
+}
+
+static struct core_event child_up(const struct hf_pair *pair, bool responder)
+{
+	struct core_event event = { .type = EVENT_CHILD_UP, .pair = *pair };
+	struct child *child = &event.up.child;
+
+	event.up.responder = responder;
+	child->algorithm = CHILD_AES_GCM_16_256;
+	child->esn = true;
+	child->spi_in_be = spi(&pair->remote, &pair->local);
+	child->spi_out_be = spi(&pair->local, &pair->remote);
+	make_key(child->key_in, &pair->remote, &pair->local);
+	make_key(child->key_out, &pair->local, &pair->remote);
+	return event;
+}
+
+static void lookup(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
+{
+	struct core_event event = { .type = EVENT_KEY, .peer = peer, .pair = *pair };
+
+	(void)arg;
+	if (driver.has_silent && prefix_contains(&driver.silent, &pair->remote))
+		return;
+	if (driver.fail == FAIL_LOOKUP)
+		event.type = EVENT_LOOKUP_FAILED;
+	if (driver.fail == FAIL_NONE)
+		event.type = EVENT_NO_KEY;
+	agent_event(agent, &event);
+}
+
+static void finish(const struct hf_pair *pair, struct handle peer)
+{
+	struct core_event event = child_up(pair, false);
+
+	if (driver.fail == FAIL_NEGOTIATE)
+		event = (struct core_event){ .type = EVENT_NEGOTIATION_FAILED, .pair = *pair };
+	event.peer = peer;
+	agent_event(driver.agent, &event);
+}
+
+static void on_delay(evutil_socket_t fd, short what, void *arg)
+{
+	struct pending *pending = arg;
+
+	(void)fd;
+	(void)what;
+	pending->used = false;
+	finish(&pending->pair, pending->peer);
+}
+
+static void negotiate(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
+{
+	struct timeval delay = { driver.delay_ms / 1000, (suseconds_t)(driver.delay_ms % 1000) * 1000 };
+	struct pending *pending = driver.pending;
+
+	(void)arg;
+	driver.agent = agent;
+	if (!driver.delay_ms) {
+		finish(pair, peer);
+		return;
+	}
+	while (pending < driver.pending + PENDING_MAX && pending->used)
+		pending++;
+	if (pending == driver.pending + PENDING_MAX)
+		return; /* the core's time limit ends it */
+	if (!pending->timer)
+		pending->timer = evtimer_new(agent_base(agent), on_delay, pending);
+	pending->used = true;
+	pending->peer = peer;
+	pending->pair = *pair;
+	evtimer_add(pending->timer, &delay);
+}
+
+static void abandon(void *arg, struct handle peer)
+{
+	(void)arg;
+	for (struct pending *pending = driver.pending; pending < driver.pending + PENDING_MAX; pending++) {
+		if (!pending->used || pending->peer.index != peer.index || pending->peer.generation != peer.generation)
+			continue;
+		evtimer_del(pending->timer);
+		pending->used = false;
+	}
+}
+
+static void respond_from(void *arg, const struct hf_addr *local)
+{
+	struct core_event event;
+	struct hf_pair pair = { .local = *local, .remote = driver.peer };
+
+	(void)arg;
+	if (addr_is_v4(local) != addr_is_v4(&driver.peer) || addr_equal(local, &driver.peer) ||
+	    (local->octet[0] == 0xfe && !addr_is_v4(local)))
+		return;
+	event = child_up(&pair, true);
+	agent_event(driver.agent, &event);
+}
+
+static void respond_to(const struct hf_prefix *prefix)
+{
+	driver.peer = prefix->addr;
+	for (unsigned int i = 0; i < RESPOND_MAX && prefix_contains(prefix, &driver.peer); i++) {
+		if (!agent_is_local(driver.agent, &driver.peer))
+			agent_each_address(driver.agent, respond_from, NULL);
+		for (int octet = 15; octet >= 0 && ++driver.peer.octet[octet] == 0; octet--)
+			;
+	}
+}
+
+static void ready(void *arg, struct agent *agent)
+{
+	(void)arg;
+	driver.agent = agent;
+	for (int i = 0; i < driver.respond_count; i++)
+		respond_to(&driver.respond[i]);
+}
+
+static void parse_prefix(struct hf_prefix *out, const char *text)
+{
+	struct err err = ERR_NONE;
+
+	if (prefix_parse(out, text, &err) < 0) {
+		fprintf(stderr, "fixedkey: %s\n", err.text);
+		exit(2);
+	}
+}
+
+static enum fail parse_fail(const char *text)
+{
+	if (strcmp(text, "lookup") == 0)
+		return FAIL_LOOKUP;
+	if (strcmp(text, "none") == 0)
+		return FAIL_NONE;
+	if (strcmp(text, "negotiate") == 0)
+		return FAIL_NEGOTIATE;
+	fprintf(stderr, "fixedkey: --fail %s: lookup, none or negotiate\n", text);
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "delay", required_argument, NULL, 'd' },   { "fail", required_argument, NULL, 'f' },
+		{ "silent", required_argument, NULL, 's' },  { "respond", required_argument, NULL, 'r' },
+		{ "config", required_argument, NULL, 'c' },  { NULL, 0, NULL, 0 },
+	};
+	const struct keying keying = { .ready = ready, .lookup = lookup, .negotiate = negotiate, .abandon = abandon };
+	struct daemon_options daemon = { .foreground = true };
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'd':
+			driver.delay_ms = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		case 'f':
+			driver.fail = parse_fail(optarg);
+			break;
+		case 's':
+			parse_prefix(&driver.silent, optarg);
+			driver.has_silent = true;
+			break;
+		case 'r':
+			if (driver.respond_count == PREFIXES_MAX)
+				return 2;
+			parse_prefix(&driver.respond[driver.respond_count++], optarg);
+			break;
+		case 'c':
+			daemon.config = optarg;
+			break;
+		default:
+			return 2;
+		}
+	}
+	return daemon_run(&daemon, &keying, NULL);
+}
