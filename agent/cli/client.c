@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The other end of the control socket, see client.h.
+ */
+#include "cli/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/own.h"
+#include "cli/offline.h"
+#include "holdfast/control.h"
+
+/* A living agent answers within a loop turn; one that does not within this time is stuck. */
+#define ANSWER_SECONDS 5
+
+#define ANSWER_MAX (64 * 1024 * 1024)
+
+static void close_file(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+static void drop_json(json_t **json)
+{
+	json_decref(*json);
+}
+
+static int dial(const char *path, struct err *err)
+{
+	const struct timeval patience = { .tv_sec = ANSWER_SECONDS };
+	OWN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	if (fd < 0)
+		return err_set(err, -errno, "cannot make a socket: %s", strerror(errno));
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return err_set(err, -ENAMETOOLONG, "%s: too long for a socket", path);
+	strcpy(addr.sun_path, path);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0)
+		return TAKE_FD(fd);
+	if (errno == EACCES)
+		return err_set(err, -EACCES,
+			       "%s: only root and the group of this socket may ask: use sudo",
+			       path);
+	return err_set(
+		err, -errno,
+		"%s: no agent answers (%s): start one with `systemctl start holdfast` or `holdfast run`",
+		path, strerror(errno));
+}
+
+static int send_line(int fd, const json_t *request)
+{
+	OWN_FREE char *text = json_dumps(request, JSON_COMPACT);
+	OWN_FREE char *line = NULL;
+	int len = text ? asprintf(&line, "%s\n", text) : -1;
+
+	if (len < 0)
+		return -ENOMEM;
+	return send(fd, line, (size_t)len, MSG_NOSIGNAL) == len ? 0 : -errno;
+}
+
+static int receive(int fd, json_t **answer, const char *path, struct err *err)
+{
+	OWN(close_file) FILE *file = fdopen(dup(fd), "r");
+	OWN(drop_json) json_t *json = NULL;
+	OWN_FREE char *line = NULL;
+	const char *reason;
+	json_error_t error;
+	size_t room = 0;
+	ssize_t len;
+
+	errno = 0;
+	len = file ? getline(&line, &room, file) : -1;
+	if (len < 0 && errno == EAGAIN)
+		return err_set(err, -ETIMEDOUT,
+			       "%s: the agent did not answer within %d s: it is stuck, restart it",
+			       path, ANSWER_SECONDS);
+	if (len <= 0 || len > ANSWER_MAX)
+		return err_set(err, -EPROTO, "%s: the agent hung up", path);
+	json = json_loadb(line, (size_t)len, 0, &error);
+	if (!json_is_object(json))
+		return err_set(err, -EPROTO, "%s: what answered is no holdfast agent (%s)", path,
+			       error.text);
+	reason = json_string_value(json_object_get(json, CONTROL_ERROR));
+	if (reason)
+		return err_set(err, -EPROTO, "%s", reason);
+	*answer = TAKE(json);
+	return 0;
+}
+
+json_t *client_request(const char *name)
+{
+	return json_pack("{ss}", CONTROL_COMMAND, name);
+}
+
+int client_ask(const struct cli *cli, json_t **answer, json_t *request, struct err *err)
+{
+	OWN(drop_json) json_t *owned = request;
+	OWN_FREE char *path = offline_socket(cli);
+	OWN_FD int fd = -1;
+	int rc;
+
+	if (!path || !owned)
+		return err_set(err, -ENOMEM, "out of memory");
+	fd = dial(path, err);
+	if (fd < 0)
+		return fd;
+	rc = send_line(fd, owned);
+	/* An agent that turns us away says why and hangs up, maybe before it read the question. */
+	if (rc < 0 && rc != -EPIPE)
+		return err_set(err, rc, "%s: cannot ask the agent: %s", path, strerror(-rc));
+	return receive(fd, answer, path, err);
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `holdfast doctor`: each thing that Holdfast wants of this machine, whether it is there, what it costs when it is not, and
+ * what to do. The rooms try (dataplane/probe.h, netlink_probe); this only says what it means.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/client.h"
+#include "cli/offline.h"
+#include "cli/print.h"
+#include "dataplane/probe.h"
+#include "holdfast/abi.h"
+#include "holdfast/control.h"
+#include "netlink/netlink.h"
+
+#define COLUMN 11
+
+struct check {
+	const char *name;
+	bool needed; /* Holdfast does not run without it */
+	const char *cost, *advice;
+};
+
+/* The patient's record. */
+struct doctor {
+	json_t *checks; /* with --json, else NULL */
+	bool failed;	/* something needed is missing */
+	unsigned int missing;
+};
+
+/* One finding. `detail` says what was seen, also when all is well; "" = nothing to add. */
+static void report(struct doctor *doctor, const struct check *check, bool ok, const char *detail)
+{
+	doctor->failed |= !ok && check->needed;
+	doctor->missing += !ok;
+	if (doctor->checks) {
+		json_t *json = json_pack("{ss sb sb ss}", "name", check->name, "ok", ok, "needed",
+					 check->needed, "detail", detail);
+
+		if (!ok)
+			json_object_set_new(json, "cost", json_string(check->cost));
+		if (!ok)
+			json_object_set_new(json, "advice", json_string(check->advice));
+		json_array_append_new(doctor->checks, json);
+		return;
+	}
+	print_item(ok		   ? PRINT_GOOD
+		   : check->needed ? PRINT_BAD
+				   : PRINT_WARN,
+		   COLUMN, ok ? "ok" : "missing", "%s%s%s%s", check->name, *detail ? " (" : "",
+		   detail, *detail ? ")" : "");
+	if (ok)
+		return;
+	print_item(PRINT_PLAIN, COLUMN, "", "costs: %s", check->cost);
+	print_item(PRINT_PLAIN, COLUMN, "", "to do: %s", check->advice);
+}
+
+/* A probe's result: 0, or the -errno of trying. */
+static void report_errno(struct doctor *doctor, const struct check *check, int rc)
+{
+	report(doctor, check, rc == 0, rc == 0 ? "" : strerror(-rc));
+}
+
+#define NO_HOLD "Holdfast cannot run"
+#define BPF_KERNEL \
+	"use a kernel with CONFIG_BPF_SYSCALL and CONFIG_NET_CLS_BPF, and run this as root"
+#define XFRM_KERNEL "load or build esp4 and xfrm_user, and run this as root"
+
+/* ---- the machine ----------------------------------------------------------------------------- */
+
+static void check_machine(struct doctor *doctor, const struct dataplane_probe *probe)
+{
+	static const struct check release = { "kernel 6.1 or newer", true,
+					      "the programs may be refused, nobody tested it",
+					      "use a newer kernel" };
+	static const struct check admin = { "CAP_NET_ADMIN", true,
+					    "no SA, policy or program can be installed",
+					    "run it as root, or give it the capability" };
+	static const struct check bpf = { "CAP_BPF", true, "no program can be loaded",
+					  "run it as root, or give it the capability" };
+	static const struct check sys = {
+		"CAP_SYS_ADMIN", false,
+		"another agent's programs cannot be found, bpffs cannot be mounted",
+		"run it as root, or mount bpffs before it starts"
+	};
+	static const struct check bpffs = { "BPF file system at /sys/fs/bpf", true,
+					    "programs and verdicts would end with the agent",
+					    "mount -t bpf bpf /sys/fs/bpf" };
+
+	report(doctor, &release, probe->release_ok, probe->release);
+	report(doctor, &admin, probe->cap_net_admin, "");
+	report(doctor, &bpf, probe->cap_bpf, "");
+	report(doctor, &sys, probe->cap_sys_admin, "");
+	report_errno(doctor, &bpffs, probe->bpffs);
+}
+
+/* ---- the datapath ---------------------------------------------------------------------------- */
+
+static void check_maps(struct doctor *doctor, const struct dataplane_probe *probe)
+{
+	static const struct check bpf = { "bpf system call", true, NO_HOLD, BPF_KERNEL };
+	static const struct check mmap = { "maps in memory", true,
+					   NO_HOLD ": held packets are read through them",
+					   BPF_KERNEL };
+	static const struct check trie = { "longest prefix match map", true,
+					   NO_HOLD ": policy lives in it", BPF_KERNEL };
+	static const struct check ring = { "BPF ring buffer", true,
+					   NO_HOLD ": events come through it", BPF_KERNEL };
+
+	report_errno(doctor, &bpf, probe->bpf);
+	report_errno(doctor, &mmap, probe->mmap);
+	report_errno(doctor, &trie, probe->lpm_trie);
+	report_errno(doctor, &ring, probe->ring);
+}
+
+static void check_programs(struct doctor *doctor, const struct dataplane_probe *probe)
+{
+	static const struct check classifier = { "TC programs", true, NO_HOLD, BPF_KERNEL };
+	static const struct check attach = {
+		"attaching at TC", true, NO_HOLD,
+		"load or build sch_ingress and cls_bpf, or use Linux 6.6 or newer"
+	};
+	static const struct check tcx = {
+		"TCX (Linux 6.6)", false,
+		"clsact is used; tools that delete filters can delete ours",
+		"nothing, or use Linux 6.6 or newer"
+	};
+	static const struct check decrypted = { "XFRM state at TC (bpf_skb_get_xfrm_state)", true,
+						"clear packets cannot be told from decrypted ones",
+						"use a kernel with CONFIG_XFRM" };
+	static const struct check xdp = { "XDP programs", false,
+					  "later releases spread ESP over CPUs with it",
+					  BPF_KERNEL };
+	static const struct check xdp_state = {
+		"XFRM state at XDP (Linux 6.8)", false, "later releases check ESP at XDP with it",
+		"nothing, or use Linux 6.8 or newer with kernel BTF"
+	};
+	static const struct check jit = {
+		"BPF compiler (JIT)", false, "each packet costs five to ten times as much",
+		"sysctl net.core.bpf_jit_enable=1, or use a kernel with CONFIG_BPF_JIT"
+	};
+	static const struct check btf = { "kernel BTF", false,
+					  "functions of the kernel cannot be called from programs",
+					  "nothing, or use a kernel with CONFIG_DEBUG_INFO_BTF" };
+	char detail[32] = "";
+
+	if (probe->tcx == 0 || probe->clsact == 0)
+		snprintf(detail, sizeof(detail), "%s",
+			 probe->tcx == 0 ? "with TCX" : "with clsact");
+	report_errno(doctor, &classifier, probe->sched_cls);
+	report(doctor, &attach, *detail, *detail ? detail : strerror(-probe->clsact));
+	report_errno(doctor, &tcx, probe->tcx);
+	report_errno(doctor, &decrypted, probe->skb_xfrm_state);
+	report_errno(doctor, &xdp, probe->xdp);
+	report_errno(doctor, &xdp_state, probe->xdp_xfrm_state);
+	report_errno(doctor, &jit, probe->jit);
+	report_errno(doctor, &btf, probe->btf);
+}
+
+static void check_datapath(struct doctor *doctor)
+{
+	static const struct check tried = {
+		"trying what the kernel offers", true, "nothing is known about this kernel",
+		"run this as root, with memory and processes to spare"
+	};
+	struct dataplane_probe probe;
+	struct err err = ERR_NONE;
+
+	if (dataplane_probe(&probe, &err) < 0) {
+		report(doctor, &tried, false, err.text);
+		return;
+	}
+	check_machine(doctor, &probe);
+	check_maps(doctor, &probe);
+	check_programs(doctor, &probe);
+}
+
+/* ---- XFRM ------------------------------------------------------------------------------------ */
+
+static void check_xfrm(struct doctor *doctor)
+{
+	static const struct check xfrm = { "XFRM (IPsec in the kernel)", true, NO_HOLD,
+					   XFRM_KERNEL };
+	static const struct check esp4 = { "ESP for IPv4", true, "no IPv4 pair can be secured",
+					   XFRM_KERNEL };
+	static const struct check esp6 = { "ESP for IPv6", false,
+					   "no IPv6 pair can be secured, private ones are cut off",
+					   "load or build esp6" };
+	static const struct check gcm = { "AES-GCM in ESP", true, "no SA with most peers",
+					  "load or build gcm and aes" };
+	static const struct check chacha = { "ChaCha20-Poly1305 in ESP", false,
+					     "slower SAs on machines without AES instructions",
+					     "load or build chacha20poly1305" };
+	static const struct check esn = { "extended sequence numbers", false,
+					  "rekeying every four thousand million packets",
+					  "use a newer kernel" };
+	static const struct check encap = {
+		"ESP in UDP", false, "no SA through address translation",
+		"use a kernel with CONFIG_INET_ESPINTCP or UDP encapsulation"
+	};
+	struct netlink_probe probe = { 0 };
+	struct err err = ERR_NONE;
+
+	if (netlink_probe(&probe, &err) < 0) {
+		report(doctor, &xfrm, false, err.text);
+		return;
+	}
+	report_errno(doctor, &xfrm, probe.xfrm);
+	report_errno(doctor, &esp4, probe.esp4);
+	report_errno(doctor, &esp6, probe.esp6);
+	report_errno(doctor, &gcm, probe.aes_gcm);
+	report_errno(doctor, &chacha, probe.chacha20);
+	report_errno(doctor, &esn, probe.esn);
+	report_errno(doctor, &encap, probe.udp_encap);
+}
+
+/* ---- configuration and agent ----------------------------------------------------------------- */
+
+static void check_config(struct doctor *doctor, const struct cli *cli)
+{
+	static const struct check config = { "configuration", true, "the agent does not start",
+					     "correct the line" };
+	struct err err = ERR_NONE;
+	size_t prefixes = 0;
+	char detail[64];
+	int rc = offline_check(cli, &prefixes, &err);
+
+	snprintf(detail, sizeof(detail), "%zu prefixes", prefixes);
+	report(doctor, &config, rc == 0, rc == 0 ? detail : err.text);
+}
+
+static void check_agent(struct doctor *doctor, const struct cli *cli)
+{
+	static const struct check agent = {
+		"a running agent", false,
+		"nothing new is secured; what was attached goes on by policy",
+		"systemctl start holdfast"
+	};
+	struct err err = ERR_NONE;
+	json_t *answer = NULL;
+	char detail[ERR_TEXT_MAX];
+	int rc = client_ask(cli, &answer, client_request(CONTROL_PING), &err);
+
+	snprintf(detail, sizeof(detail), "pid %lld",
+		 (long long)json_integer_value(json_object_get(answer, CONTROL_PID)));
+	json_decref(answer);
+	report(doctor, &agent, rc == 0, rc == 0 ? detail : strerror(-rc));
+}
+
+static void show_sum(const struct doctor *doctor)
+{
+	if (doctor->failed)
+		print_text(PRINT_BAD, "Something is missing that Holdfast cannot do without.\n");
+	else if (doctor->missing)
+		print_text(PRINT_WARN,
+			   "Holdfast can run; what is missing costs what is said above.\n");
+	else
+		print_text(PRINT_GOOD, "Nothing is missing.\n");
+}
+
+int doctor_command(const struct cli *cli, int argc, char **argv)
+{
+	struct doctor doctor = { .checks = cli->json ? json_array() : NULL };
+
+	(void)argv;
+	if (argc)
+		return cli_usage("doctor", "doctor takes no words behind it");
+	check_datapath(&doctor);
+	check_xfrm(&doctor);
+	check_config(&doctor, cli);
+	check_agent(&doctor, cli);
+	if (cli->json)
+		print_json(json_pack("{sb so}", "ok", !doctor.failed, "checks", doctor.checks));
+	else
+		show_sum(&doctor);
+	return doctor.failed ? EXIT_FAILED : EXIT_DONE;
+}

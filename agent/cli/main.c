@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The program: finds the command in a table, reads the options, calls it. `holdfast run` is the daemon; the other
+ * commands ask it through its control socket or look for themselves.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/suggest.h"
+#include "cli/cli.h"
+#include "cli/print.h"
+#include "daemon/daemon.h"
+#include "holdfast/abi.h"
+#include "holdfast/control.h"
+
+enum option_flag {
+	OPTION_JSON = 0x1,
+	OPTION_CONFIG = 0x2,
+	OPTION_SOCKET = 0x4,
+	OPTION_FOREGROUND = 0x8,
+	OPTION_FORCE = 0x10,
+	OPTION_HELP = 0x20,
+};
+
+struct command {
+	const char *name, *summary, *usage, *help;
+	unsigned int options; /* OPTION_* it takes beside --help */
+	int (*run)(const struct cli *cli, int argc, char **argv);
+};
+
+static int run_command(const struct cli *cli, int argc, char **argv);
+static int help_command(const struct cli *cli, int argc, char **argv);
+static int version_command(const struct cli *cli, int argc, char **argv);
+
+static const struct command commands[] = {
+	{ "run", "Run the agent", "holdfast run [--config FILE] [--foreground]",
+	  "Runs the agent in the foreground until a signal ends it. It never forks: use\n"
+	  "systemd or a shell's & for that. When it ends, the programs stay attached and\n"
+	  "policy stays in force; `holdfast unload` takes them away.\n"
+	  "\n"
+	  "  --config FILE   read FILE instead of /etc/holdfast/holdfast.conf\n"
+	  "  --foreground    say nothing to a service manager\n"
+	  "\n"
+	  "Examples:\n"
+	  "  holdfast run\n"
+	  "  holdfast run --config ./test.conf --foreground\n",
+	  OPTION_CONFIG | OPTION_FOREGROUND, run_command },
+	{ "status", "What the agent is doing, and what went wrong", "holdfast status [--json]",
+	  "Shows the running agent: pairs by state, packets held, and every limit that was\n"
+	  "reached. What is zero is left out; --json has everything.\n"
+	  "\n"
+	  "Examples:\n"
+	  "  holdfast status\n"
+	  "  holdfast status --json | jq .held\n",
+	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, show_command },
+	{ "policy", "What happens to packets of an address, and why",
+	  "holdfast policy test ADDRESS [--json]",
+	  "Says which policy group an address belongs to, which line of which file decides\n"
+	  "that, and what the gate has for it now. Without a running agent the files are\n"
+	  "read.\n"
+	  "\n"
+	  "Examples:\n"
+	  "  holdfast policy test 192.0.2.7\n"
+	  "  holdfast policy test 2001:db8::1 --json\n",
+	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, policy_command },
+	{ "doctor", "What this kernel offers, what is missing, what that costs",
+	  "holdfast doctor [--json]",
+	  "Tries for real what Holdfast needs of this machine, and reads the configuration.\n"
+	  "For each thing that is missing it says what that costs and what to do. Nothing\n"
+	  "is changed. The exit code is 1 when something is missing that Holdfast cannot do\n"
+	  "without.\n"
+	  "\n"
+	  "Examples:\n"
+	  "  holdfast doctor\n"
+	  "  holdfast doctor --config ./new.conf && systemctl restart holdfast\n",
+	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, doctor_command },
+	{ "unload", "Take everything of Holdfast out of the kernel",
+	  "holdfast unload [--force] [--json]",
+	  "Detaches the programs and removes maps, SAs and policies. From then on nothing\n"
+	  "is held or sealed, private addresses included. Refuses while an agent runs.\n"
+	  "\n"
+	  "  --force         even when an agent is running\n"
+	  "\n"
+	  "Examples:\n"
+	  "  systemctl stop holdfast && holdfast unload\n",
+	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET | OPTION_FORCE, unload_command },
+	{ "help", "This list, or the help of a command", "holdfast help [COMMAND]",
+	  "Examples:\n"
+	  "  holdfast help policy\n",
+	  0, help_command },
+	{ "version", "Version of the program", "holdfast version [--json]",
+	  "Examples:\n"
+	  "  holdfast version\n",
+	  OPTION_JSON, version_command },
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static const struct option long_options[] = {
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "config", required_argument, NULL, OPTION_CONFIG },
+	{ "socket", required_argument, NULL, OPTION_SOCKET },
+	{ "foreground", no_argument, NULL, OPTION_FOREGROUND },
+	{ "force", no_argument, NULL, OPTION_FORCE },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int refuse_command(const char *name)
+{
+	const char *names[COMMAND_COUNT], *meant;
+
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		names[i] = commands[i].name;
+	meant = suggest_nearest(name, names, COMMAND_COUNT);
+	if (meant)
+		return cli_usage(NULL, "there is no command \"%s\": did you mean %s?", name, meant);
+	return cli_usage(NULL, "there is no command \"%s\"", name);
+}
+
+/* ---- commands of this file ------------------------------------------------------------------- */
+
+static int run_command(const struct cli *cli, int argc, char **argv)
+{
+	const struct daemon_options options = { .config = cli->config,
+						.foreground = cli->foreground };
+
+	(void)argv;
+	if (argc)
+		return cli_usage("run", "run takes no words behind it");
+	log_set_level(LOG_LEVEL_INFO);
+	return daemon_main(&options);
+}
+
+static void show_help(const struct command *command)
+{
+	printf("%s\n\n%s", command->usage, command->help);
+	if (command->options & OPTION_SOCKET)
+		printf("\nAlso: --config FILE or --socket PATH, for an agent that uses other ones.\n");
+}
+
+static void show_commands(void)
+{
+	printf("Holdfast protects traffic between hosts that have no connection configured.\n\n"
+	       "holdfast COMMAND [OPTIONS]\n\n");
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+	printf("\nholdfast COMMAND --help has examples. Manuals: holdfast(1), holdfast.conf(5).\n");
+}
+
+static int help_command(const struct cli *cli, int argc, char **argv)
+{
+	const struct command *command = argc == 1 ? find_command(argv[0]) : NULL;
+
+	(void)cli;
+	if (argc > 1)
+		return cli_usage(NULL, "help takes one command");
+	if (argc == 1 && !command)
+		return refuse_command(argv[0]);
+	if (command)
+		show_help(command);
+	else
+		show_commands();
+	return EXIT_DONE;
+}
+
+static int version_command(const struct cli *cli, int argc, char **argv)
+{
+	(void)argv;
+	if (argc)
+		return cli_usage("version", "version takes no words behind it");
+	if (cli->json)
+		print_json(
+			json_pack("{ss si}", CONTROL_VERSION, HF_VERSION, "abi", HF_ABI_VERSION));
+	else
+		printf("holdfast %s\n", HF_VERSION);
+	return EXIT_DONE;
+}
+
+/* ---- the command line ------------------------------------------------------------------------ */
+
+static const char *option_name(int flag)
+{
+	for (const struct option *option = long_options; option->name; option++)
+		if (option->val == flag)
+			return option->name;
+	return "?";
+}
+
+static int refuse_option(const struct command *command, const char *word)
+{
+	const char *names[sizeof(long_options) / sizeof(long_options[0])], *meant;
+	size_t count = 0;
+
+	for (const struct option *option = long_options; option->name; option++)
+		if (option->val == OPTION_HELP || (command->options & (unsigned int)option->val))
+			names[count++] = option->name;
+	meant = suggest_nearest(word + strspn(word, "-"), names, count);
+	if (meant)
+		return cli_usage(command->name, "%s has no option %s: did you mean --%s?",
+				 command->name, word, meant);
+	return cli_usage(command->name, "%s has no option %s", command->name, word);
+}
+
+/* Fills `cli` and leaves optind at the words. Returns -1 to go on, else the exit code. */
+static int read_options(struct cli *cli, const struct command *command, int argc, char **argv)
+{
+	int flag;
+
+	opterr = 0;
+	while ((flag = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
+		if (flag == ':')
+			return cli_usage(command->name, "%s needs a value", argv[optind - 1]);
+		if (flag == '?')
+			return refuse_option(command, argv[optind - 1]);
+		if (flag == OPTION_HELP) {
+			show_help(command);
+			return EXIT_DONE;
+		}
+		if (!(command->options & (unsigned int)flag))
+			return cli_usage(command->name, "%s has no option --%s", command->name,
+					 option_name(flag));
+		cli->json |= flag == OPTION_JSON;
+		cli->foreground |= flag == OPTION_FOREGROUND;
+		cli->force |= flag == OPTION_FORCE;
+		cli->config = flag == OPTION_CONFIG ? optarg : cli->config;
+		cli->socket = flag == OPTION_SOCKET ? optarg : cli->socket;
+	}
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+	struct cli cli = { 0 };
+	int rc;
+
+	print_setup();
+	/* Reading the configuration to find the socket must not tell its story; the daemon sets its own level. */
+	log_set_level(LOG_LEVEL_ERROR);
+	if (argc < 2) {
+		show_commands();
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		command = find_command("help");
+	else if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
+		command = find_command("version");
+	else
+		command = find_command(argv[1]);
+	if (!command)
+		return refuse_command(argv[1]);
+	rc = read_options(&cli, command, argc - 1, argv + 1);
+	if (rc >= 0)
+		return rc;
+	rc = command->run(&cli, argc - 1 - optind, argv + 1 + optind);
+	/* An answer that could not be written (a full disk, say) is no answer. */
+	if (fflush(stdout) != 0 && rc == EXIT_DONE)
+		rc = EXIT_FAILED;
+	return rc;
+}

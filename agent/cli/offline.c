@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Answers without an agent, see offline.h.
+ */
+#include "cli/offline.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "control/answer.h"
+#include "daemon/config.h"
+#include "holdfast/control.h"
+
+char *offline_socket(const struct cli *cli)
+{
+	OWN(config_free) struct config config = { 0 };
+
+	if (cli->socket)
+		return strdup(cli->socket);
+	if (config_load(&config, cli->config, NULL) < 0)
+		return strdup(CONTROL_SOCKET);
+	return TAKE(config.control_socket);
+}
+
+int offline_policy_test(const struct cli *cli, json_t **answer, const struct hf_addr *address,
+			struct err *err)
+{
+	OWN(config_free) struct config config = { 0 };
+	int rc = config_load(&config, cli->config, err);
+
+	if (rc < 0)
+		return rc;
+	*answer = answer_policy_test(&config.policy, address, NULL, 0, 0);
+	return *answer ? 0 : err_set(err, -ENOMEM, "out of memory");
+}
+
+int offline_check(const struct cli *cli, size_t *prefixes, struct err *err)
+{
+	OWN(config_free) struct config config = { 0 };
+	int rc = config_load(&config, cli->config, err);
+
+	if (rc == 0)
+		rc = config_check_interfaces(&config, err);
+	if (rc == 0)
+		*prefixes = config.policy.count;
+	return rc;
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `holdfast status`: the agent's answer for people. Only what bites: a line whose numbers are all zero is left out.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/client.h"
+#include "cli/print.h"
+#include "holdfast/control.h"
+
+#define COLUMN 15
+#define LIST_MAX 2048
+
+/* A counter or state by its field, and how a person would call it. */
+struct word {
+	const char *field, *text;
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct word states[] = {
+	{ "secure", "secure" },		  { "handoff", "turning secure" },
+	{ "install", "being installed" }, { "negotiate", "negotiating" },
+	{ "lookup", "being looked up" },  { "clear", "in clear" },
+	{ "denied", "denied" },		  { "idle", "idle" },
+};
+
+static const struct word failures[] = {
+	{ "no_key", "no key" },
+	{ "lookup", "lookup failed" },
+	{ "negotiation", "no answer or no agreement" },
+	{ "kernel", "refused by the kernel" },
+	{ "foreign", "source not of this host" },
+};
+
+static const struct word sealed[] = {
+	{ "out_esp", "out" },
+	{ "in_esp", "in" },
+};
+
+static const struct word clear[] = {
+	{ "out_clear", "out by decision" },
+	{ "out_by_policy", "out by policy" },
+	{ "in_pass", "in" },
+	{ "out_exempt", "out exempt" },
+	{ "in_exempt", "in exempt" },
+};
+
+static const struct word held[] = {
+	{ "held", "in all" },
+	{ "held_stray", "raced with an SA" },
+	{ "held_sealed", "ESP in turn" },
+};
+
+static const struct word released[] = {
+	{ "released_sealed", "sealed" },
+	{ "released_clear", "in clear" },
+	{ "passed_sealed", "ESP in turn" },
+	{ "told_sender", "senders told" },
+};
+
+static const struct word dropped[] = {
+	{ "drop_block", "blocked" },	     { "drop_pair_full", "pair's queue full" },
+	{ "drop_slots_full", "no slot" },    { "drop_queues_full", "no queue" },
+	{ "drop_too_big", "too big" },	     { "drop_copy", "not copied" },
+	{ "drop_reinjected", "not sealed" }, { "drop_race", "lost a race" },
+	{ "drop_malformed", "malformed" },   { "in_drop_clear", "in: clear from a private host" },
+	{ "in_drop_block", "in: blocked" },  { "in_drop_malformed", "in: malformed" },
+};
+
+static const struct word given_up[] = {
+	{ "drop_expired", "too old" },
+	{ "drop_denied", "denied" },
+	{ "drop_too_big", "larger than the path" },
+	{ "drop_error", "refused by the kernel" },
+	{ "drop_changed", "verdict changed" },
+	{ "drop_malformed", "malformed" },
+};
+
+static long long number_of(const json_t *json, const char *field)
+{
+	return (long long)json_integer_value(json_object_get(json, field));
+}
+
+static const char *text_of(const json_t *json, const char *field)
+{
+	const char *text = json_string_value(json_object_get(json, field));
+
+	return text ? text : "";
+}
+
+static void append(char out[LIST_MAX], const char *text)
+{
+	size_t used = strlen(out);
+
+	snprintf(out + used, LIST_MAX - used, "%s%s", used ? ", " : "", text);
+}
+
+/* "12 out, 3 in": the counters that are not zero. */
+static void show_counters(const char *label, const json_t *json, const struct word *words,
+			  size_t count, enum print_colour colour)
+{
+	char list[LIST_MAX] = "", one[96];
+
+	for (size_t i = 0; i < count; i++) {
+		long long number = number_of(json, words[i].field);
+
+		if (!number)
+			continue;
+		snprintf(one, sizeof(one), "%lld %s", number, words[i].text);
+		append(list, one);
+	}
+	if (*list)
+		print_item(colour, COLUMN, label, "%s", list);
+}
+
+static void show_interfaces(const json_t *list)
+{
+	char names[LIST_MAX] = "";
+	const json_t *name;
+	size_t index;
+
+	json_array_foreach(list, index, name)
+		append(names, json_string_value(name) ? json_string_value(name) : "?");
+	print_item(*names ? PRINT_PLAIN : PRINT_BAD, COLUMN, "interfaces", "%s",
+		   *names ? names : "none: nothing is protected");
+}
+
+static void show_policies(const json_t *json)
+{
+	static const char *const groups[] = { "private", "private-or-clear", "clear-or-private",
+					      "clear", "block" };
+	char list[LIST_MAX] = "", one[64];
+
+	for (size_t i = 0; i < COUNT(groups); i++) {
+		if (!number_of(json, groups[i]))
+			continue;
+		snprintf(one, sizeof(one), "%lld %s", number_of(json, groups[i]), groups[i]);
+		append(list, one);
+	}
+	print_item(PRINT_PLAIN, COLUMN, "prefixes", "%s%sall else %s", list, *list ? "; " : "",
+		   text_of(json, "default"));
+}
+
+static void show_use(const char *label, const json_t *json, const char *what)
+{
+	if (number_of(json, "used"))
+		print_item(PRINT_PLAIN, COLUMN, label, "%lld of %lld %s", number_of(json, "used"),
+			   number_of(json, "max"), what);
+}
+
+static void show_limits(const json_t *list)
+{
+	const json_t *limit;
+	size_t index;
+
+	if (json_array_size(list))
+		print_text(PRINT_WARN, "Limits that were reached\n");
+	json_array_foreach(list, index, limit) {
+		print_item(PRINT_PLAIN, 21, text_of(limit, "limit"), "%lld %s",
+			   number_of(limit, "times"), text_of(limit, "effect"));
+		print_item(PRINT_PLAIN, 21, "", "to do: %s", text_of(limit, "advice"));
+	}
+}
+
+static void show_problems(const json_t *list)
+{
+	const json_t *problem;
+	size_t index;
+
+	if (json_array_size(list))
+		print_text(PRINT_BAD, "Problems\n");
+	json_array_foreach(list, index, problem)
+		print_item(PRINT_PLAIN, 5, "-", "%s",
+			   json_string_value(problem) ? json_string_value(problem) : "?");
+}
+
+static void show_status(const json_t *status)
+{
+	const json_t *packets = json_object_get(status, "packets"),
+		     *held_now = json_object_get(status, "held");
+	const json_t *agent = json_object_get(status, "released");
+	const char *attach = text_of(status, "attach"), *config = text_of(status, "config");
+	char span[PRINT_SPAN_MAX];
+
+	print_text(PRINT_BOLD, "holdfast %s", text_of(status, CONTROL_VERSION));
+	print_text(PRINT_PLAIN, ", pid %lld, running for %s\n", number_of(status, CONTROL_PID),
+		   print_span(span, (uint64_t)number_of(status, "uptime")));
+	print_item(PRINT_PLAIN, COLUMN, "kernel", "%s, %s%s", text_of(status, "kernel"),
+		   *attach ? "attached with " : "not attached", attach);
+	print_item(PRINT_PLAIN, COLUMN, "config", "%s", *config ? config : "none, defaults");
+	show_interfaces(json_object_get(status, "interfaces"));
+	show_policies(json_object_get(status, "policies"));
+	show_counters("pairs", json_object_get(status, "peers"), states, COUNT(states),
+		      PRINT_PLAIN);
+	show_counters("failures", json_object_get(status, "failures"), failures, COUNT(failures),
+		      PRINT_WARN);
+	show_use("waiting", json_object_get(held_now, "packets"), "packets");
+	show_use("", json_object_get(held_now, "big_packets"), "big packets");
+	show_use("", json_object_get(held_now, "pairs"), "pairs");
+	show_counters("sealed", packets, sealed, COUNT(sealed), PRINT_PLAIN);
+	show_counters("in clear", packets, clear, COUNT(clear), PRINT_PLAIN);
+	show_counters("held", packets, held, COUNT(held), PRINT_PLAIN);
+	show_counters("released", agent, released, COUNT(released), PRINT_PLAIN);
+	show_counters("dropped", packets, dropped, COUNT(dropped), PRINT_WARN);
+	show_counters("given up", agent, given_up, COUNT(given_up), PRINT_WARN);
+	show_limits(json_object_get(status, "limits"));
+	show_problems(json_object_get(status, "problems"));
+}
+
+int show_command(const struct cli *cli, int argc, char **argv)
+{
+	struct err err = ERR_NONE;
+	json_t *status = NULL;
+
+	(void)argv;
+	if (argc)
+		return cli_usage("status", "status takes no words behind it");
+	if (client_ask(cli, &status, client_request(CONTROL_STATUS), &err) < 0)
+		return cli_fail(cli, &err);
+	if (cli->json) {
+		print_json(status);
+		return EXIT_DONE;
+	}
+	show_status(status);
+	json_decref(status);
+	return EXIT_DONE;
+}
