@@ -143,11 +143,14 @@ int xfrm_state_add(struct netlink *nl, const struct sa *sa, struct err *err)
 		return nlsock_refused(nl, err, -ENOSYS, what, hint);
 	case -ENOSYS:
 	case -ENOENT:
-		snprintf(hint, sizeof(hint), "this kernel cannot do %s; it needs %s",
+		/* Looked for before ESP itself, so a kernel that lacks both says this. */
+		snprintf(hint, sizeof(hint),
+			 "this kernel has no %s, perhaps no ESP at all; it needs %s, %s",
 			 encode_algorithm_name(sa->algorithm),
+			 v4 ? "CONFIG_INET_ESP" : "CONFIG_INET6_ESP",
 			 sa->algorithm == SA_CHACHA20_POLY1305
 				 ? "CONFIG_CRYPTO_CHACHA20POLY1305"
-				 : "CONFIG_CRYPTO_GCM and CONFIG_CRYPTO_AES");
+				 : "CONFIG_CRYPTO_AES and CONFIG_CRYPTO_GCM");
 		return nlsock_refused(nl, err, -ENOSYS, what, hint);
 	case -EEXIST:
 		return nlsock_refused(nl, err, rc, what, "an SA with this SPI stands already");

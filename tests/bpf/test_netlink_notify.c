@@ -119,6 +119,27 @@ static void test_acquire(void **state)
 	assert_int_equal(find_all(nl).states, 0);
 }
 
+/* Both end by the same timer; a reserved SPI was promised to somebody, a placeholder is only the kernel's. */
+static void test_larval_states_end(void **state)
+{
+	struct netlink *nl = *state;
+	struct hf_pair pair = pair_of(HERE, THERE);
+	struct err err = ERR_NONE;
+	uint32_t spi;
+
+	assert_int_equal(run("echo 1 >/proc/sys/net/core/xfrm_acq_expires"), 0);
+	test_acquire(state);
+	done(xfrm_spi_alloc(nl, &spi, &pair.remote, &pair.local, REQID, &err), err);
+	await(nl, &seen.expiries, 1);
+	for (int i = 0; i < 100 && output_of("ip xfrm state")[0]; i++)
+		usleep(50000);
+	assert_string_equal(output_of("ip xfrm state"), "");
+	read_events(nl);
+	assert_int_equal(seen.expiries, 1);
+	assert_true(seen.hard);
+	assert_int_equal(seen.spi_be, spi);
+}
+
 static void test_overflow_is_told(void **state)
 {
 	struct netlink *nl = *state, *other;
@@ -210,6 +231,7 @@ int main(void)
 		in_world(test_others_among_themselves_are_not_told),
 		in_world(test_nd_allowance_gone_is_told),
 		in_world(test_acquire),
+		in_world(test_larval_states_end),
 		in_world(test_overflow_is_told),
 		in_world(test_links_and_addresses),
 		in_world(test_bridge_port_is_not_gone),
