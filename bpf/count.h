@@ -15,11 +15,11 @@ static __always_inline struct hf_count *counters(void)
 	return bpf_map_lookup_elem(&hf_count, &zero);
 }
 
-#define COUNT(field)                                \
-	do {                                        \
+#define COUNT(field)                                  \
+	do {                                          \
 		struct hf_count *count_ = counters(); \
-		if (count_)                         \
-			count_->field++;            \
+		if (count_)                           \
+			count_->field++;              \
 	} while (0)
 
 #endif

@@ -18,6 +18,8 @@
 #define PORT_DHCPV6_SERVER 547
 #define PORT_IKE_NATT 4500
 
+#define IKE_HEADER_LEN 28
+
 #define ICMP_DEST_UNREACH 3
 #define ICMP_FRAG_NEEDED 4
 #define ICMPV6_PKT_TOOBIG 2
@@ -29,7 +31,8 @@ struct ports {
 	__u16 local, remote;
 };
 
-static __always_inline bool load_ports(struct __sk_buff *skb, const struct packet *packet, struct ports *ports, bool out)
+static __always_inline bool load_ports(struct __sk_buff *skb, const struct packet *packet,
+				       struct ports *ports, bool out)
 {
 	__be16 port[2];
 
@@ -40,19 +43,28 @@ static __always_inline bool load_ports(struct __sk_buff *skb, const struct packe
 	return true;
 }
 
-/* Multicast, broadcast, loopback, link-local: hosts of one link, below any security association. */
-static __always_inline bool is_link_scope(const struct packet *packet)
+static __always_inline bool is_link_local(const struct hf_addr *addr)
+{
+	return addr->octet[0] == 0xfe && addr->octet[1] >> 6 == 2;
+}
+
+/*
+ * Multicast, broadcast, loopback, and peers with link-local addresses: hosts of one link, below any security association.
+ * A link-local address of our own is not enough: any program may bind one and send to a global address.
+ */
+static __always_inline bool is_link_scope(const struct packet *packet, bool out)
 {
 	const __u8 *remote = packet->pair.remote.octet, *local = packet->pair.local.octet;
 
 	if (packet->v4) {
-		__u32 word = bpf_ntohl(*(const __u32 *)(remote + 12)), own = bpf_ntohl(*(const __u32 *)(local + 12));
+		__u32 word = bpf_ntohl(*(const __u32 *)(remote + 12)),
+		      own = bpf_ntohl(*(const __u32 *)(local + 12));
 
-		return word >> 28 == 0xe || word == 0xffffffff || word >> 24 == 127 || own >> 28 == 0xe ||
-		       own == 0xffffffff;
+		return word >> 28 == 0xe || word == 0xffffffff || word >> 24 == 127 ||
+		       (!out && (own >> 28 == 0xe || own == 0xffffffff));
 	}
-	return remote[0] == 0xff || local[0] == 0xff || (remote[0] == 0xfe && remote[1] >> 6 == 2) ||
-	       (local[0] == 0xfe && local[1] >> 6 == 2);
+	return remote[0] == 0xff || is_link_local(&packet->pair.remote) ||
+	       (!out && local[0] == 0xff);
 }
 
 static __always_inline bool is_dhcp(const struct packet *packet, const struct ports *ports)
@@ -70,12 +82,13 @@ static __always_inline bool is_dhcp(const struct packet *packet, const struct po
  * on 4500 behind the non-ESP marker of RFC 3948, or a keepalive). Ports alone would let anything
  * that binds one of them out in clear. ESP in UDP is a matter of the gate (HF_GATE_UDP_ENCAP).
  */
-static __always_inline bool is_ike_out(struct __sk_buff *skb, const struct packet *packet, const struct ports *ports)
+static __always_inline bool is_ike_out(struct __sk_buff *skb, const struct packet *packet,
+				       const struct ports *ports)
 {
 	__u32 offset = packet->l4 + 8, marker = 0, length;
 	__be16 udp_len_be;
 	__u32 udp_len;
-	__u8 version;
+	__u8 version, octet;
 
 	if (ports->local != PORT_IKE && ports->local != PORT_IKE_NATT)
 		return false;
@@ -83,16 +96,19 @@ static __always_inline bool is_ike_out(struct __sk_buff *skb, const struct packe
 		return false;
 	udp_len = bpf_ntohs(udp_len_be);
 	if (ports->local == PORT_IKE_NATT) {
-		if (udp_len == 9)
-			return true; /* keepalive, RFC 3948 2.3: a single octet */
+		if (udp_len == 9) /* keepalive, RFC 3948 2.3 */
+			return load(skb, offset, &octet, 1) == 0 && octet == 0xff;
 		if (load(skb, offset, &marker, sizeof(marker)) < 0 || marker)
 			return false;
 		offset += 4;
 		udp_len -= 4;
 	}
-	if (load(skb, offset + 17, &version, 1) < 0 || load(skb, offset + 24, &length, sizeof(length)) < 0)
+	if (load(skb, offset + 17, &version, 1) < 0 ||
+	    load(skb, offset + 24, &length, sizeof(length)) < 0)
 		return false;
-	return (version >> 4 == 1 || version >> 4 == 2) && bpf_ntohl(length) + 8 == udp_len;
+	length = bpf_ntohl(length);
+	return (version >> 4 == 1 || version >> 4 == 2) && length >= IKE_HEADER_LEN &&
+	       length <= 0xffff && length + 8 == udp_len;
 }
 
 /* Arriving: what is for the IKE ports goes to whoever speaks IKE here, and to the kernel's decapsulation. */
@@ -101,12 +117,14 @@ static __always_inline bool is_ike_in(const struct ports *ports)
 	return ports->local == PORT_IKE || ports->local == PORT_IKE_NATT;
 }
 
-static __always_inline bool is_neighbour_discovery(struct __sk_buff *skb, const struct packet *packet)
+static __always_inline bool is_neighbour_discovery(struct __sk_buff *skb,
+						   const struct packet *packet)
 {
 	__u8 type;
 
-	return !packet->v4 && packet->proto == PROTO_ICMPV6 && !packet->fragment && packet->hops == ND_HOP_LIMIT &&
-	       load(skb, packet->l4, &type, 1) == 0 && type >= ND_FIRST && type <= ND_LAST;
+	return !packet->v4 && packet->proto == PROTO_ICMPV6 && !packet->fragment &&
+	       packet->hops == ND_HOP_LIMIT && load(skb, packet->l4, &type, 1) == 0 &&
+	       type >= ND_FIRST && type <= ND_LAST;
 }
 
 /* Arriving: a router's word that our ESP does not fit the path. Without it a protected pair can stall for good. */
@@ -117,7 +135,8 @@ static __always_inline bool is_esp_too_big(struct __sk_buff *skb, const struct p
 	if (packet->fragment || load(skb, packet->l4, type, sizeof(type)) < 0)
 		return false;
 	if (packet->v4)
-		return packet->proto == IPPROTO_ICMP && type[0] == ICMP_DEST_UNREACH && type[1] == ICMP_FRAG_NEEDED &&
+		return packet->proto == IPPROTO_ICMP && type[0] == ICMP_DEST_UNREACH &&
+		       type[1] == ICMP_FRAG_NEEDED &&
 		       load(skb, packet->l4 + 8 + 9, &proto, 1) == 0 && proto == IPPROTO_ESP;
 	return packet->proto == PROTO_ICMPV6 && type[0] == ICMPV6_PKT_TOOBIG &&
 	       load(skb, packet->l4 + 8 + 6, &proto, 1) == 0 && proto == IPPROTO_ESP;
@@ -129,7 +148,7 @@ static __always_inline bool is_exempt(struct __sk_buff *skb, const struct packet
 	const struct hf_exempt *exempt;
 	struct ports ports;
 
-	if (is_link_scope(packet) || is_neighbour_discovery(skb, packet))
+	if (is_link_scope(packet, out) || is_neighbour_discovery(skb, packet))
 		return true;
 	exempt = bpf_map_lookup_elem(&hf_exempt, &packet->pair.remote);
 	if (exempt && exempt->flags & (HF_EXEMPT_OWN | HF_EXEMPT_BROADCAST))
@@ -148,17 +167,20 @@ static __always_inline bool is_exempt(struct __sk_buff *skb, const struct packet
 		return true;
 	if (packet->proto != IPPROTO_UDP)
 		return false;
-	return is_dhcp(packet, &ports) || (out ? is_ike_out(skb, packet, &ports) : is_ike_in(&ports));
+	return is_dhcp(packet, &ports) ||
+	       (out ? is_ike_out(skb, packet, &ports) : is_ike_in(&ports));
 }
 
 /* is_udp_encap is true for ESP in UDP (RFC 3948): from or to the NAT-T port, with an SPI where the marker would be. */
-static __always_inline bool is_udp_encap(struct __sk_buff *skb, const struct packet *packet, bool out)
+static __always_inline bool is_udp_encap(struct __sk_buff *skb, const struct packet *packet,
+					 bool out)
 {
 	struct ports ports;
 	__be32 spi;
 
-	return packet->proto == IPPROTO_UDP && load_ports(skb, packet, &ports, out) && ports.local == PORT_IKE_NATT &&
-	       load(skb, packet->l4 + 8, &spi, sizeof(spi)) == 0 && bpf_ntohl(spi) > 255;
+	return packet->proto == IPPROTO_UDP && load_ports(skb, packet, &ports, out) &&
+	       ports.local == PORT_IKE_NATT && load(skb, packet->l4 + 8, &spi, sizeof(spi)) == 0 &&
+	       bpf_ntohl(spi) > 255;
 }
 
 #endif

@@ -17,10 +17,14 @@ static __always_inline enum hf_group policy_group(const struct hf_addr *remote)
 	return rule ? rule->group : HF_GROUP_BLOCK;
 }
 
-/* CLEAR and BLOCK end by themselves, with or without an agent. The coarse clock (5.11) is a tick behind at most. */
+/*
+ * CLEAR and BLOCK end by themselves, with or without an agent; HOLD and SECURE never do, or a pair that must be sealed
+ * could fall back to what its prefix allows. The coarse clock (5.11) is a tick behind at most.
+ */
 static __always_inline bool gate_holds(const struct hf_gate *gate)
 {
-	return !gate->until_ns || bpf_ktime_get_coarse_ns() < gate->until_ns;
+	return !gate->until_ns || gate->verdict == HF_VERDICT_SECURE ||
+	       gate->verdict == HF_VERDICT_HOLD || bpf_ktime_get_coarse_ns() < gate->until_ns;
 }
 
 static __always_inline const struct hf_gate *gate_find(const struct hf_pair *pair)

@@ -11,9 +11,12 @@
 
 #include "report.h"
 
-#define SEARCH_MAX 64 /* slots or queues looked at; at 90 % in use the search fails once in a thousand */
-#define RACE_MAX 16   /* tries against other CPUs that queue for the same pair */
-#define REOPEN_MAX 2  /* times a queue may be found closed */
+#define SEARCH_MAX \
+	64 /* slots or queues looked at; at 90 % in use the search fails once in a thousand */
+#define SEARCH_RANDOM 32
+#define SEARCH_STEP 0x9e3779b1 /* odd, and the golden ratio of 2^32: 32 steps spread evenly */
+#define RACE_MAX 16	       /* tries against other CPUs that queue for the same pair */
+#define REOPEN_MAX 2	       /* times a queue may be found closed */
 
 enum pushed {
 	PUSHED,
@@ -36,42 +39,69 @@ static __always_inline struct hf_slot_head *slot_head(__u32 ref)
  * loops multiply with the paths that lead to them and pass its limit of a million instructions.
  */
 
-/* slot_search returns the reference of a slot taken for the queue, 0 when none was found. */
-__noinline __u32 slot_search(__u32 start, __u32 queue_index)
+/*
+ * Where a search looks next. What dead peers hold lies together where it was taken, and a search that walked from
+ * neighbour to neighbour would meet nothing but that, however much is free elsewhere. So it looks at random places, and
+ * then goes round in steps that reach every entry of a small array (its size a power of two).
+ */
+static __always_inline __u32 probe(__u32 i, __u32 at)
 {
-	for (__u32 i = 0; i < SEARCH_MAX; i++) {
-		__u32 index = (start + i) % hf_slots;
-		struct hf_slot *slot = bpf_map_lookup_elem(&hf_slot, &index);
+	return i < SEARCH_RANDOM ? bpf_get_prandom_u32() : at + SEARCH_STEP;
+}
 
+/* slot_search returns the reference of a slot taken for the queue, 0 when none was found. */
+__noinline __u32 slot_search(__u32 queue_index)
+{
+	__u32 at = 0;
+
+	for (__u32 i = 0; i < SEARCH_MAX; i++) {
+		struct hf_slot *slot;
+		__u32 index;
+
+		at = probe(i, at);
+		index = at % hf_slots;
+		slot = bpf_map_lookup_elem(&hf_slot, &index);
 		if (!slot)
 			return 0;
-		if (!read_once(slot->head.owner) && cmpxchg(&slot->head.owner, 0, queue_index + 1) == 0)
+		if (!read_once(slot->head.owner) &&
+		    cmpxchg(&slot->head.owner, 0, queue_index + 1) == 0)
 			return index + 1;
 	}
 	return 0;
 }
 
-__noinline __u32 slot_search_big(__u32 start, __u32 queue_index)
+__noinline __u32 slot_search_big(__u32 queue_index)
 {
-	for (__u32 i = 0; i < SEARCH_MAX; i++) {
-		__u32 index = (start + i) % hf_slots_big;
-		struct hf_slot_big *slot = bpf_map_lookup_elem(&hf_slot_big, &index);
+	__u32 at = 0;
 
+	for (__u32 i = 0; i < SEARCH_MAX; i++) {
+		struct hf_slot_big *slot;
+		__u32 index;
+
+		at = probe(i, at);
+		index = at % hf_slots_big;
+		slot = bpf_map_lookup_elem(&hf_slot_big, &index);
 		if (!slot)
 			return 0;
-		if (!read_once(slot->head.owner) && cmpxchg(&slot->head.owner, 0, queue_index + 1) == 0)
+		if (!read_once(slot->head.owner) &&
+		    cmpxchg(&slot->head.owner, 0, queue_index + 1) == 0)
 			return (index + 1) | HF_REF_BIG;
 	}
 	return 0;
 }
 
 /* queue_search returns 1 + index of a free queue, which is the caller's then; 0 when none was found. */
-__noinline __u32 queue_search(__u32 start)
+__noinline __u32 queue_search(void)
 {
-	for (__u32 i = 0; i < SEARCH_MAX; i++) {
-		__u32 index = (start + i) % hf_queues;
-		struct hf_queue *queue = bpf_map_lookup_elem(&hf_queue, &index);
+	__u32 at = 0;
 
+	for (__u32 i = 0; i < SEARCH_MAX; i++) {
+		struct hf_queue *queue;
+		__u32 index;
+
+		at = probe(i, at);
+		index = at % hf_queues;
+		queue = bpf_map_lookup_elem(&hf_queue, &index);
 		if (!queue)
 			return 0;
 		if (!read_once(queue->owner) && cmpxchg(&queue->owner, 0, 1) == 0)
@@ -80,22 +110,9 @@ __noinline __u32 queue_search(__u32 start)
 	return 0;
 }
 
-static __always_inline struct hf_cursor *cursors(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&hf_cursor, &zero);
-}
-
 static __always_inline __u32 slot_take(bool big, __u32 queue_index)
 {
-	struct hf_cursor *cursor = cursors();
-
-	if (!cursor)
-		return 0;
-	if (big)
-		return slot_search_big(fetch_add(&cursor->slot_big, 1), queue_index);
-	return slot_search(fetch_add(&cursor->slot, 1), queue_index);
+	return big ? slot_search_big(queue_index) : slot_search(queue_index);
 }
 
 /*
@@ -103,20 +120,20 @@ static __always_inline __u32 slot_take(bool big, __u32 queue_index)
  * (GSO, large datagrams) is made linear first. The mask after a barrier: 6.1's verifier loses the lower bound of a
  * length that clang folds (len - 1 > N - 1).
  */
-#define COPY_PACKET(skb, packet, data, size)                                               \
-	({                                                                                 \
-		__u32 last_ = (packet)->len - 1;                                           \
-		long copied_;                                                              \
-		asm volatile("" : "+r"(last_));                                            \
-		last_ &= (size) - 1;                                                       \
-		copied_ = load(skb, (packet)->l3, data, last_ + 1);                        \
-		if (copied_ < 0 && bpf_skb_pull_data(skb, (skb)->len) == 0)                \
-			copied_ = load(skb, (packet)->l3, data, last_ + 1);                \
-		copied_;                                                                   \
+#define COPY_PACKET(skb, packet, data, size)                                \
+	({                                                                  \
+		__u32 last_ = (packet)->len - 1;                            \
+		long copied_;                                               \
+		asm volatile("" : "+r"(last_));                             \
+		last_ &= (size)-1;                                          \
+		copied_ = load(skb, (packet)->l3, data, last_ + 1);         \
+		if (copied_ < 0 && bpf_skb_pull_data(skb, (skb)->len) == 0) \
+			copied_ = load(skb, (packet)->l3, data, last_ + 1); \
+		copied_;                                                    \
 	})
 
-static __always_inline void head_fill(struct __sk_buff *skb, const struct packet *packet, struct hf_slot_head *head,
-				      enum hf_held held)
+static __always_inline void head_fill(struct __sk_buff *skb, const struct packet *packet,
+				      struct hf_slot_head *head, enum hf_held held)
 {
 	head->len = packet->len;
 	head->pair = packet->pair;
@@ -128,13 +145,13 @@ static __always_inline void head_fill(struct __sk_buff *skb, const struct packet
 	head->held = held;
 }
 
-static __always_inline bool slot_fill(struct __sk_buff *skb, const struct packet *packet, __u32 ref, enum hf_held held)
+static __always_inline bool slot_fill(struct __sk_buff *skb, const struct packet *packet, __u32 ref,
+				      enum hf_held held)
 {
 	__u32 index = (ref & ~HF_REF_BIG) - 1;
 
 	if (ref & HF_REF_BIG) {
 		struct hf_slot_big *big = bpf_map_lookup_elem(&hf_slot_big, &index);
-
 		if (!big)
 			return false;
 		head_fill(skb, packet, &big->head, held);
@@ -152,14 +169,11 @@ static __always_inline bool slot_fill(struct __sk_buff *skb, const struct packet
 /* Takes a free queue for the pair and enters it in hf_hold. Another CPU may have been faster: then theirs is used. */
 static __always_inline struct hf_queue *queue_open(const struct hf_pair *pair, __u32 *index)
 {
-	struct hf_cursor *cursor = cursors();
 	struct hf_hold *theirs, hold;
 	struct hf_queue *queue;
 	__u64 state;
 
-	if (!cursor)
-		return 0;
-	*index = queue_search(fetch_add(&cursor->queue, 1)) - 1;
+	*index = queue_search() - 1;
 	queue = bpf_map_lookup_elem(&hf_queue, index); /* NULL for -1, which is beyond any array */
 	if (!queue)
 		return 0;
@@ -200,21 +214,50 @@ static __always_inline bool pair_equal(const struct hf_pair *a, const struct hf_
 	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
 }
 
-/* Puts `ref` at position `n`. What was there lost its place: a newer packet replaced it before it was published. */
-static __always_inline void queue_publish(struct hf_queue *queue, __u32 n, __u32 ref, __u32 len)
+/* Frees the slot of a packet that a newer one of its pair has displaced. */
+static __always_inline void queue_displace(struct hf_queue *queue, __u32 ref)
 {
-	__u32 old = xchg(&queue->slot[n % HF_QUEUE_SLOTS], ref);
-	struct hf_slot_head *head;
+	struct hf_slot_head *head = slot_head(ref);
 
-	fetch_add(&queue->bytes, len);
-	if (!old)
-		return;
-	head = slot_head(old);
 	if (head) {
 		fetch_add(&queue->bytes, -head->len);
 		write_once(head->owner, 0);
 	}
 	COUNT(drop_pair_full);
+}
+
+/* Puts `ref` at position `n`, which is the caller's. The octets count first: the agent takes them off as soon as it can. */
+static __always_inline void queue_append(struct hf_queue *queue, __u32 n, __u32 ref, __u32 len)
+{
+	__u32 old;
+
+	fetch_add(&queue->bytes, len);
+	old = xchg(&queue->slot[n % HF_QUEUE_SLOTS], ref);
+	if (old)
+		queue_displace(queue, old);
+}
+
+/*
+ * Gives the place at position `n` to `ref`, if a packet still waits there: the agent may be taking it off, and a
+ * reference left at a place that it has passed would never be seen again.
+ */
+static __always_inline bool queue_replace(struct hf_queue *queue, __u32 n, __u32 ref, __u32 len)
+{
+	__u32 old = read_once(queue->slot[n % HF_QUEUE_SLOTS]);
+
+	if (!old || cmpxchg(&queue->slot[n % HF_QUEUE_SLOTS], old, ref) != old)
+		return false;
+	fetch_add(&queue->bytes, len);
+	queue_displace(queue, old);
+	return true;
+}
+
+/* Both words move while they are read: the differences are signed. The newest packet may pass the limit of octets. */
+static __always_inline bool queue_is_full(struct hf_queue *queue, __u32 n, __u32 len)
+{
+	__s32 waiting = n - read_once(queue->taken), bytes = read_once(queue->bytes);
+
+	return waiting > 0 && (waiting >= HF_QUEUE_SLOTS || bytes + (__s32)len > HF_QUEUE_BYTES);
 }
 
 /*
@@ -229,18 +272,17 @@ __noinline int queue_push(__u32 index, __u32 ref)
 	if (!queue || !head)
 		return PUSHED_RACE;
 	for (int i = 0; i < RACE_MAX; i++) {
-		__u64 state = read_once(queue->state);
-		__u32 n = (__u32)state, waiting = n - read_once(queue->taken);
+		/* Reads with full ordering: whose queue it is must not be read earlier (arm64). */
+		__u64 state = fetch_add(&queue->state, 0);
+		__u32 n = (__u32)state;
 
 		if (state & HF_QUEUE_CLOSED || !pair_equal(&queue->pair, &head->pair))
 			return PUSHED_CLOSED;
-		if (n && waiting &&
-		    (waiting >= HF_QUEUE_SLOTS || read_once(queue->bytes) + head->len > HF_QUEUE_BYTES)) {
-			queue_publish(queue, n - 1, ref, head->len);
-			return PUSHED;
-		}
-		if (cmpxchg(&queue->state, state, state + 1) == state) {
-			queue_publish(queue, n, ref, head->len);
+		if (queue_is_full(queue, n, head->len)) {
+			if (queue_replace(queue, n - 1, ref, head->len))
+				return PUSHED;
+		} else if (cmpxchg(&queue->state, state, state + 1) == state) {
+			queue_append(queue, n, ref, head->len);
 			return PUSHED;
 		}
 	}
@@ -256,8 +298,9 @@ static __always_inline void set_owner(__u32 ref, __u32 owner)
 }
 
 /* hold_packet keeps the packet for its pair; false when it could not, which is counted. */
-static __always_inline bool hold_packet(struct __sk_buff *skb, const struct packet *packet, enum hf_held held,
-					enum hf_event_type type, enum hf_group group)
+static __always_inline bool hold_packet(struct __sk_buff *skb, const struct packet *packet,
+					enum hf_held held, enum hf_event_type type,
+					enum hf_group group)
 {
 	int pushed = PUSHED_CLOSED;
 	struct hf_queue *queue;

@@ -29,12 +29,14 @@ enum admit {
 static __always_inline enum admit admit_by_group(enum hf_group group)
 {
 	switch (group) {
+	case HF_GROUP_CLEAR:
+	case HF_GROUP_CLEAR_OR_PRIVATE:
+	case HF_GROUP_PRIVATE_OR_CLEAR:
+		return ADMIT;
 	case HF_GROUP_PRIVATE:
 		return ADMIT_SEALED_ONLY;
-	case HF_GROUP_BLOCK:
-		return ADMIT_NOTHING;
 	default:
-		return ADMIT;
+		return ADMIT_NOTHING;
 	}
 }
 

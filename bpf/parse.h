@@ -15,7 +15,8 @@
 #define PROTO_HIP 139
 #define PROTO_SHIM6 140
 
-#define IPV6_EXTENSIONS_MAX 8 /* more are nobody's traffic; the packet then counts as of an unknown protocol */
+#define IPV6_EXTENSIONS_MAX \
+	8 /* more are nobody's traffic; the packet then counts as of an unknown protocol */
 
 enum parsed {
 	PARSED_IP,
@@ -25,10 +26,10 @@ enum parsed {
 
 struct packet {
 	struct hf_pair pair;
-	__u32 l3;    /* IP header, relative to the network header (behind a VLAN tag that stands in the data) */
-	__u32 l4;    /* upper-layer header, likewise; 0 = not looked for yet (IPv6 only) */
-	__u32 len;   /* octets from the IP header on; 0 = larger than the header can say (BIG TCP) */
-	__u8 proto;  /* upper-layer protocol; for IPv6 the first next header until packet_find_upper */
+	__u32 l3; /* IP header, relative to the network header (behind a VLAN tag that stands in the data) */
+	__u32 l4;  /* upper-layer header, likewise; 0 = not looked for yet (IPv6 only) */
+	__u32 len; /* octets from the IP header on; 0 = larger than the header can say (BIG TCP) */
+	__u8 proto; /* upper-layer protocol; for IPv6 the first next header until packet_find_upper */
 	__u8 hops;
 	bool v4;
 	bool fragment; /* not the first one: there is no upper-layer header */
@@ -93,7 +94,8 @@ static __always_inline __be16 skip_vlan(struct __sk_buff *skb, __u32 *offset)
 
 		if (load(skb, *offset, &vlan, sizeof(vlan)) < 0)
 			return proto;
-		if (is_vlan(vlan.proto) || vlan.proto == bpf_htons(ETH_P_IP) || vlan.proto == bpf_htons(ETH_P_IPV6)) {
+		if (is_vlan(vlan.proto) || vlan.proto == bpf_htons(ETH_P_IP) ||
+		    vlan.proto == bpf_htons(ETH_P_IPV6)) {
 			proto = vlan.proto;
 			*offset += sizeof(vlan);
 			continue;
@@ -109,7 +111,8 @@ static __always_inline __be16 skip_vlan(struct __sk_buff *skb, __u32 *offset)
 	return proto;
 }
 
-static __always_inline enum parsed parse_ipv4(struct __sk_buff *skb, struct packet *packet, bool out)
+static __always_inline enum parsed parse_ipv4(struct __sk_buff *skb, struct packet *packet,
+					      bool out)
 {
 	struct ipv4_header ip;
 	__u32 header_len;
@@ -118,7 +121,8 @@ static __always_inline enum parsed parse_ipv4(struct __sk_buff *skb, struct pack
 		return PARSED_MALFORMED;
 	header_len = (ip.version_ihl & 0xf) * 4;
 	packet->len = bpf_ntohs(ip.tot_len);
-	if (ip.version_ihl >> 4 != 4 || header_len < sizeof(ip) || (packet->len && packet->len < header_len))
+	if (ip.version_ihl >> 4 != 4 || header_len < sizeof(ip) ||
+	    (packet->len && packet->len < header_len))
 		return PARSED_MALFORMED;
 
 	addr_set_v4(out ? &packet->pair.local : &packet->pair.remote, ip.saddr);
@@ -131,19 +135,23 @@ static __always_inline enum parsed parse_ipv4(struct __sk_buff *skb, struct pack
 	return PARSED_IP;
 }
 
-static __always_inline enum parsed parse_ipv6(struct __sk_buff *skb, struct packet *packet, bool out)
+static __always_inline enum parsed parse_ipv6(struct __sk_buff *skb, struct packet *packet,
+					      bool out)
 {
 	struct ipv6_header ip;
 
 	if (load(skb, packet->l3, &ip, sizeof(ip)) < 0)
 		return PARSED_MALFORMED;
 	/* On the wire a v4-mapped address is nobody's (RFC 4942 2.2), and its pair would be an IPv4 pair's. */
-	if (((__u8 *)&ip)[0] >> 4 != 6 || addr_is_v4_mapped(&ip.saddr) || addr_is_v4_mapped(&ip.daddr))
+	if (((__u8 *)&ip)[0] >> 4 != 6 || addr_is_v4_mapped(&ip.saddr) ||
+	    addr_is_v4_mapped(&ip.daddr))
 		return PARSED_MALFORMED;
 
 	packet->pair.local = out ? ip.saddr : ip.daddr;
 	packet->pair.remote = out ? ip.daddr : ip.saddr;
-	packet->len = ip.payload_len ? bpf_ntohs(ip.payload_len) + (__u32)sizeof(ip) : 0;
+	packet->len = bpf_ntohs(ip.payload_len) + (__u32)sizeof(ip);
+	if (!ip.payload_len && ip.nexthdr != IPPROTO_NONE)
+		packet->len = 0;
 	packet->proto = ip.nexthdr;
 	packet->hops = ip.hop_limit;
 	packet->l4 = 0;
@@ -153,7 +161,8 @@ static __always_inline enum parsed parse_ipv6(struct __sk_buff *skb, struct pack
 }
 
 /* packet_parse reads the IP header. `out`: the packet leaves this host, so its source is the local address. */
-static __always_inline enum parsed packet_parse(struct __sk_buff *skb, struct packet *packet, bool out)
+static __always_inline enum parsed packet_parse(struct __sk_buff *skb, struct packet *packet,
+						bool out)
 {
 	__be16 proto = skb->protocol;
 
@@ -170,8 +179,8 @@ static __always_inline enum parsed packet_parse(struct __sk_buff *skb, struct pa
 static __always_inline bool is_extension(__u8 proto)
 {
 	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_FRAGMENT ||
-	       proto == PROTO_DSTOPTS || proto == PROTO_MOBILITY || proto == PROTO_HIP || proto == PROTO_SHIM6 ||
-	       proto == IPPROTO_AH;
+	       proto == PROTO_DSTOPTS || proto == PROTO_MOBILITY || proto == PROTO_HIP ||
+	       proto == PROTO_SHIM6 || proto == IPPROTO_AH;
 }
 
 /*
