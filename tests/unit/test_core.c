@@ -1,0 +1,665 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Peer life, fed with facts and read by its orders. Each test tells one story; the last one throws random facts at a
+ * small core and checks what must hold at every instant: the gate is never open where the group is closed, and
+ * what protects a pair is never taken away before its gate was closed.
+ */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+#include <cmocka.h>
+
+#include "base/nstime.h"
+#include "core/core.h"
+
+#define PEERS 8
+#define REQID 0x48000000u
+#define DRAWN_MAX 64
+
+struct room {
+	void *memory;
+	struct core *core;
+	struct policy policy;
+	struct policy_entry entries[8];
+	struct action drawn[DRAWN_MAX];
+	size_t count, next;
+	uint64_t now;
+};
+
+static struct hf_pair pair_to(uint8_t net, uint8_t host)
+{
+	uint8_t local[4] = { 10, 9, 0, 1 }, remote[4] = { 10, net, 0, host };
+
+	return (struct hf_pair){ addr_from_octets(local, 4), addr_from_octets(remote, 4) };
+}
+
+static void add_rule(struct room *room, const char *prefix, enum hf_group group)
+{
+	struct policy_entry entry = { .group = group, .file = "test", .line = 1 };
+
+	assert_int_equal(prefix_parse(&entry.prefix, prefix, NULL), 0);
+	assert_int_equal(policy_add(&room->policy, &entry, NULL), 0);
+}
+
+static int set_up(void **state)
+{
+	struct core_options options = { .peers_max = PEERS, .reqid_base = REQID, .table_seed = { 1, 2, 3 } };
+	struct room *room = calloc(1, sizeof(*room));
+
+	policy_init(&room->policy, room->entries, 8, HF_GROUP_CLEAR);
+	add_rule(room, "10.1.0.0/16", HF_GROUP_CLEAR_OR_PRIVATE);
+	add_rule(room, "10.2.0.0/16", HF_GROUP_PRIVATE_OR_CLEAR);
+	add_rule(room, "10.3.0.0/16", HF_GROUP_PRIVATE);
+	add_rule(room, "10.4.0.0/16", HF_GROUP_BLOCK);
+	assert_int_equal(policy_finish(&room->policy, NULL), 0);
+	room->memory = calloc(1, core_memory(&options));
+	room->core = core_init(room->memory, &options, &room->policy);
+	room->now = NSTIME_S;
+	*state = room;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct room *room = *state;
+
+	free(room->memory);
+	free(room);
+	return 0;
+}
+
+static void draw(struct room *room)
+{
+	room->count = 0;
+	room->next = 0;
+	while (room->count < DRAWN_MAX && core_next(room->core, &room->drawn[room->count]))
+		room->count++;
+	assert_true(room->count < DRAWN_MAX);
+}
+
+static void tell(struct room *room, struct core_event event)
+{
+	core_take(room->core, &event, room->now);
+	draw(room);
+}
+
+static void packets(struct room *room, const struct hf_pair *pair)
+{
+	tell(room, (struct core_event){ .type = EVENT_FLOW_MISS, .pair = *pair });
+}
+
+static void pass(struct room *room, uint64_t span)
+{
+	room->now += span;
+	core_expire(room->core, room->now);
+	draw(room);
+}
+
+/* The next drawn order must be of this type. */
+static const struct action *expect(struct room *room, enum action_type type)
+{
+	if (room->next >= room->count)
+		fail_msg("no more orders, wanted type %d", type);
+	assert_int_equal(room->drawn[room->next].type, type);
+	return &room->drawn[room->next++];
+}
+
+static const struct action *expect_gate(struct room *room, enum hf_verdict verdict)
+{
+	const struct action *action = expect(room, ACTION_GATE);
+
+	assert_true(action->gate.present);
+	assert_int_equal(action->gate.value.verdict, verdict);
+	return action;
+}
+
+static const struct action *expect_drain(struct room *room, enum drain_how how, bool close)
+{
+	const struct action *action = expect(room, ACTION_DRAIN);
+
+	assert_int_equal(action->drain.how, how);
+	assert_int_equal(action->drain.close, close);
+	return action;
+}
+
+static void expect_end(const struct room *room)
+{
+	if (room->next != room->count)
+		fail_msg("unexpected order of type %d", room->drawn[room->next].type);
+}
+
+static void answer(struct room *room, const struct action *to, struct core_event event)
+{
+	event.peer = to->peer;
+	event.pair = to->pair;
+	tell(room, event);
+}
+
+static void drained(struct room *room, const struct action *to, bool empty)
+{
+	answer(room, to, (struct core_event){ .type = EVENT_DRAINED, .drained = { .empty = empty } });
+}
+
+static struct core_event child(bool responder)
+{
+	struct core_event event = { .type = EVENT_CHILD_UP, .up = { .responder = responder } };
+
+	event.up.child.spi_in_be = 0x1111;
+	event.up.child.spi_out_be = 0x2222;
+	event.up.child.key_in[0] = 0x5a;
+	return event;
+}
+
+static enum peer_state state_of(const struct room *room, const struct hf_pair *pair)
+{
+	struct peer_view view;
+
+	assert_true(core_find(room->core, &view, pair));
+	return view.state;
+}
+
+/* Up to the order to install. */
+static struct action negotiate(struct room *room, const struct hf_pair *pair)
+{
+	struct action to;
+
+	packets(room, pair);
+	expect_gate(room, HF_VERDICT_HOLD);
+	to = *expect(room, ACTION_LOOKUP);
+	expect_end(room);
+	answer(room, &to, (struct core_event){ .type = EVENT_KEY });
+	expect(room, ACTION_NEGOTIATE);
+	expect_end(room);
+	answer(room, &to, child(false));
+	return *expect(room, ACTION_SA_ADD);
+}
+
+static struct action secure(struct room *room, const struct hf_pair *pair)
+{
+	struct action to = negotiate(room, pair);
+
+	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED });
+	drained(room, &to, true);
+	answer(room, &to, (struct core_event){ .type = EVENT_POLICY_SET });
+	drained(room, &to, true);
+	assert_int_equal(state_of(room, pair), PEER_SECURE);
+	return to;
+}
+
+/* DESIGN 7: SAs, held packets, out-policy, the rest, verdict, in-policy. */
+static void first_packet_to_secure(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = pair_to(3, 7);
+	struct action to = negotiate(room, &pair);
+	const struct action *action;
+
+	assert_int_equal(to.child.spi_out_be, 0x2222);
+	assert_int_equal(to.child.key_in[0], 0x5a);
+	assert_int_equal(to.reqid & 0xfff00000u, REQID);
+	expect_end(room);
+
+	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED });
+	action = expect_gate(room, HF_VERDICT_HOLD);
+	assert_true(action->gate.handoff);
+	assert_true(action->gate.value.handoff_until_ns > room->now);
+	expect_drain(room, DRAIN_SEALED, false);
+	expect_end(room);
+
+	drained(room, &to, true);
+	assert_false(expect(room, ACTION_POLICY_SET)->policy.in);
+	expect_end(room);
+
+	answer(room, &to, (struct core_event){ .type = EVENT_POLICY_SET });
+	assert_true(expect_gate(room, HF_VERDICT_SECURE)->gate.handoff);
+	expect_drain(room, DRAIN_SEALED, false);
+	expect_end(room);
+
+	drained(room, &to, true);
+	action = expect_gate(room, HF_VERDICT_SECURE);
+	assert_false(action->gate.handoff);
+	assert_int_equal(action->gate.value.flags & HF_GATE_IN_CLEAR, 0);
+	expect_drain(room, DRAIN_SEALED, true);
+	assert_true(expect(room, ACTION_POLICY_SET)->policy.in);
+	expect_end(room);
+}
+
+static void more_packets_change_nothing_while_under_way(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = pair_to(3, 7);
+	struct action to = negotiate(room, &pair);
+
+	packets(room, &pair);
+	expect_end(room);
+	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED });
+	packets(room, &pair);
+	expect_end(room);
+}
+
+static void sender_faster_than_release_is_bounded(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = pair_to(3, 7);
+	struct action to = negotiate(room, &pair);
+	struct core_counts counts;
+	int rounds = 0;
+
+	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED });
+	while (state_of(room, &pair) == PEER_HANDOFF && rounds++ < 100) {
+		drained(room, &to, false);
+		if (room->count && room->drawn[0].type == ACTION_POLICY_SET)
+			answer(room, &to, (struct core_event){ .type = EVENT_POLICY_SET });
+	}
+	assert_int_equal(state_of(room, &pair), PEER_SECURE);
+	core_count(room->core, &counts);
+	assert_true(counts.handoffs_cut > 0);
+}
+
+/* The in-policy waits until the peer is seen to seal where clear packets may still be on their way. */
+static void in_policy_last_for_private_or_clear(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = pair_to(2, 7);
+	struct action to = secure(room, &pair);
+	const struct action *action;
+
+	assert_true(expect_gate(room, HF_VERDICT_SECURE)->gate.value.flags & HF_GATE_IN_CLEAR);
+	expect_drain(room, DRAIN_SEALED, true);
+	expect_end(room);
+	pass(room, 5 * NSTIME_MS);
+	action = expect(room, ACTION_CHECK_SEALS);
+	assert_int_equal(action->spi_in_be, 0x1111);
+	expect_end(room);
+	answer(room, &to, (struct core_event){ .type = EVENT_SEALS, .seals = false });
+	expect_end(room);
+	pass(room, 20 * NSTIME_MS);
+	expect(room, ACTION_CHECK_SEALS);
+	answer(room, &to, (struct core_event){ .type = EVENT_SEALS, .seals = true });
+	assert_int_equal(expect_gate(room, HF_VERDICT_SECURE)->gate.value.flags, 0);
+	assert_true(expect(room, ACTION_POLICY_SET)->policy.in);
+	expect_end(room);
+	assert_int_equal(core_deadline(room->core), NSTIME_NEVER);
+}
+
+/* A responder installs its SAs and seals when the initiator does, or a round trip later. */
+static void responder_waits_for_the_initiator(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = pair_to(2, 9);
+	struct core_event up = child(true);
+	struct action to;
+
+	up.pair = pair;
+	tell(room, up);
+	to = *expect(room, ACTION_SA_ADD);
+	expect_end(room);
+	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED });
+	expect_end(room);
+	pass(room, 5 * NSTIME_MS);
+	expect(room, ACTION_CHECK_SEALS);
+	answer(room, &to, (struct core_event){ .type = EVENT_SEALS, .seals = false });
+	expect_end(room);
+	assert_int_equal(state_of(room, &pair), PEER_INSTALL);
+	pass(room, 300 * NSTIME_MS);
+	expect(room, ACTION_CHECK_SEALS);
+	answer(room, &to, (struct core_event){ .type = EVENT_SEALS, .seals = false });
+	expect_gate(room, HF_VERDICT_HOLD);
+	expect_drain(room, DRAIN_SEALED, false);
+	assert_int_equal(state_of(room, &pair), PEER_HANDOFF);
+}
+
+static void refuses_a_child_of_clear_and_block(void **state)
+{
+	struct room *room = *state;
+	struct core_event up = child(true);
+
+	up.pair = pair_to(200, 1);
+	tell(room, up);
+	expect_end(room);
+	up.pair = pair_to(4, 1);
+	tell(room, up);
+	expect_end(room);
+}
+
+static void private_failure_denies_and_tells(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = pair_to(3, 7);
+	struct action to;
+
+	packets(room, &pair);
+	to = room->drawn[1];
+	answer(room, &to, (struct core_event){ .type = EVENT_LOOKUP_FAILED });
+	assert_true(expect_gate(room, HF_VERDICT_BLOCK)->gate.value.until_ns > room->now);
+	expect_drain(room, DRAIN_DENY, true);
+	expect_end(room);
+	packets(room, &pair);
+	expect_drain(room, DRAIN_DENY, true);
+	expect_end(room);
+
+	/* After the memory ends the next packet is a new attempt. */
+	pass(room, 3 * NSTIME_S);
+	assert_false(expect(room, ACTION_GATE)->gate.present);
+	expect_end(room);
+	packets(room, &pair);
+	expect_gate(room, HF_VERDICT_HOLD);
+	expect(room, ACTION_LOOKUP);
+}
+
+static void open_failure_goes_clear_in_order(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = pair_to(2, 7);
+	const struct action *gate;
+	struct action to;
+
+	packets(room, &pair);
+	to = room->drawn[1];
+	answer(room, &to, (struct core_event){ .type = EVENT_NO_KEY });
+	gate = expect_gate(room, HF_VERDICT_CLEAR);
+	assert_int_equal(gate->gate.value.until_ns, room->now + 900 * NSTIME_S);
+	assert_true(gate->gate.handoff); /* newer packets queue behind those that are released */
+	expect_drain(room, DRAIN_CLEAR, true);
+	expect_end(room);
+}
+
+static void silence_ends_by_the_clock(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair open = pair_to(2, 7), closed = pair_to(3, 7);
+	struct action to;
+
+	packets(room, &open);
+	to = room->drawn[1];
+	answer(room, &to, (struct core_event){ .type = EVENT_KEY });
+	packets(room, &closed);
+	to = room->drawn[1];
+	answer(room, &to, (struct core_event){ .type = EVENT_KEY });
+	pass(room, 7 * NSTIME_S);
+	expect_end(room);
+	pass(room, NSTIME_S);
+	expect(room, ACTION_ABANDON);
+	expect_gate(room, HF_VERDICT_CLEAR);
+	expect_drain(room, DRAIN_CLEAR, true);
+	expect_end(room);
+	assert_int_equal(state_of(room, &closed), PEER_NEGOTIATE);
+	pass(room, 60 * NSTIME_S);
+	assert_int_equal(state_of(room, &closed), PEER_DENIED);
+}
+
+static void late_answers_do_nothing(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = pair_to(3, 7);
+	struct action to = negotiate(room, &pair);
+
+	tell(room, (struct core_event){ .type = EVENT_LOCAL_GONE, .pair = pair });
+	pass(room, 1);
+	assert_false(core_find(room->core, &(struct peer_view){ 0 }, &pair));
+	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED });
+	expect_end(room);
+	answer(room, &to, child(false));
+	expect_end(room);
+}
+
+/* The gate closes first, then policies and SAs go; the attempt starts anew. */
+static void lost_sa_closes_before_it_opens(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = pair_to(2, 7);
+
+	secure(room, &pair);
+	tell(room, (struct core_event){
+			   .type = EVENT_SA_EXPIRED, .pair = pair, .expired = { .spi_be = 0x2222, .hard = true } });
+	expect_gate(room, HF_VERDICT_HOLD);
+	expect(room, ACTION_LOOKUP);
+	expect(room, ACTION_POLICY_DEL);
+	expect(room, ACTION_POLICY_DEL);
+	expect(room, ACTION_SA_DEL);
+	expect_end(room);
+}
+
+static void soft_limit_rekeys_under_the_standing_policy(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = pair_to(3, 7);
+	struct action to = secure(room, &pair);
+	struct core_event soft = { .type = EVENT_SA_EXPIRED, .pair = pair, .expired = { .spi_be = 0x2222 } };
+	struct core_event up = child(false);
+
+	tell(room, soft);
+	expect(room, ACTION_NEGOTIATE);
+	expect_end(room);
+	tell(room, soft);
+	expect_end(room);
+	up.up.child.spi_in_be = 0x3333;
+	up.up.child.spi_out_be = 0x4444;
+	answer(room, &to, up);
+	expect(room, ACTION_SA_ADD);
+	expect_end(room);
+	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED });
+	expect_end(room);
+	pass(room, 6 * NSTIME_S);
+	assert_int_equal(expect(room, ACTION_SA_DEL)->child.spi_in_be, 0x1111);
+	assert_int_equal(state_of(room, &pair), PEER_SECURE);
+}
+
+static void foreign_source_is_not_negotiated_for(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair open = pair_to(2, 7), closed = pair_to(3, 7);
+
+	tell(room, (struct core_event){ .type = EVENT_FLOW_MISS, .pair = open, .error = -EADDRNOTAVAIL });
+	expect_gate(room, HF_VERDICT_CLEAR);
+	expect_drain(room, DRAIN_CLEAR, true);
+	expect_end(room);
+	tell(room, (struct core_event){ .type = EVENT_FLOW_MISS, .pair = closed, .error = -EADDRNOTAVAIL });
+	expect_gate(room, HF_VERDICT_BLOCK);
+	expect_drain(room, DRAIN_DENY, true);
+	expect_end(room);
+}
+
+/* A full pool forgets remembered failures first, and never a pair that is secure or on its way. */
+static void full_pool_is_a_normal_answer(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair kept = pair_to(3, 1), failed = pair_to(2, 2), pair;
+	struct core_counts counts;
+
+	secure(room, &kept);
+	tell(room, (struct core_event){ .type = EVENT_FLOW_MISS, .pair = failed, .error = -EADDRNOTAVAIL });
+	for (uint8_t i = 3; i <= PEERS; i++) {
+		pair = pair_to(3, i);
+		packets(room, &pair);
+	}
+	pair = pair_to(3, 100);
+	packets(room, &pair);
+	assert_false(core_find(room->core, &(struct peer_view){ 0 }, &failed));
+	assert_int_equal(state_of(room, &pair), PEER_LOOKUP);
+	pair = pair_to(3, 101);
+	packets(room, &pair);
+	expect_drain(room, DRAIN_DENY, true);
+	expect_end(room);
+	assert_int_equal(state_of(room, &kept), PEER_SECURE);
+	core_count(room->core, &counts);
+	assert_int_equal(counts.peers_full, 1);
+	assert_int_equal(counts.evicted, 1);
+}
+
+static void adopts_what_stands(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = pair_to(3, 7);
+	struct core_event event = { .type = EVENT_ADOPT, .pair = pair };
+	struct peer_view view;
+
+	event.adopt.spi_in_be = 0x1111;
+	event.adopt.spi_out_be = 0x2222;
+	event.adopt.in_policy = true;
+	event.adopt.reqid = REQID + 5;
+	tell(room, event);
+	expect_gate(room, HF_VERDICT_SECURE);
+	expect_drain(room, DRAIN_SEALED, true);
+	expect_end(room);
+	assert_true(core_find(room->core, &view, &pair));
+	assert_int_equal(view.reqid, REQID + 5);
+}
+
+static void reload_moves_only_what_changed(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair secured = pair_to(3, 7), denied = pair_to(2, 7), other = pair_to(3, 8);
+	struct policy_entry entries[4];
+	struct policy fresh;
+	struct action to;
+
+	secure(room, &secured);
+	tell(room, (struct core_event){ .type = EVENT_FLOW_MISS, .pair = denied, .error = -EADDRNOTAVAIL });
+	packets(room, &other);
+	to = room->drawn[1];
+	policy_init(&fresh, entries, 4, HF_GROUP_CLEAR);
+	room->policy = fresh;
+	room->policy.entries = room->entries;
+	room->policy.max = 8;
+	add_rule(room, "10.2.0.0/16", HF_GROUP_PRIVATE_OR_CLEAR); /* as before */
+	add_rule(room, "10.3.0.7/32", HF_GROUP_PRIVATE_OR_CLEAR);
+	assert_int_equal(policy_finish(&room->policy, NULL), 0);
+	core_set_policy(room->core, &room->policy, room->now);
+	pass(room, 1);
+	/* 10.3.0.7 stays secured; 10.3.0.8 is clear now: what it holds goes, and it is forgotten. */
+	assert_int_equal(state_of(room, &secured), PEER_SECURE);
+	assert_int_equal(state_of(room, &denied), PEER_CLEAR);
+	assert_false(core_find(room->core, &(struct peer_view){ 0 }, &other));
+	answer(room, &to, (struct core_event){ .type = EVENT_KEY });
+	expect_end(room);
+}
+
+/* ---- random facts ---- */
+
+struct shadow {
+	bool policy, sas;
+	enum hf_verdict verdict; /* 0 = none */
+	enum hf_group group;
+};
+
+static void watch_orders(struct room *room, struct shadow *shadow)
+{
+	for (size_t i = 0; i < room->count; i++) {
+		const struct action *action = &room->drawn[i];
+		struct shadow *of = &shadow[action->pair.remote.octet[15]];
+		enum hf_group group = policy_group(&room->policy, &action->pair.remote);
+
+		switch (action->type) {
+		case ACTION_GATE:
+			of->verdict = action->gate.present ? action->gate.value.verdict : 0;
+			if (group == HF_GROUP_PRIVATE)
+				assert_int_not_equal(of->verdict, HF_VERDICT_CLEAR);
+			break;
+		case ACTION_POLICY_SET:
+			of->policy |= !action->policy.in;
+			break;
+		case ACTION_POLICY_DEL:
+			/* Clear by then, the packets would be on the wire: the gate must hold, block or be the group's. */
+			assert_true(of->verdict != HF_VERDICT_SECURE);
+			if (!action->policy.in)
+				of->policy = false;
+			break;
+		case ACTION_DRAIN:
+			if (group == HF_GROUP_PRIVATE)
+				assert_int_not_equal(action->drain.how, DRAIN_CLEAR);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static struct core_event random_fact(const struct room *room, unsigned int *seed)
+{
+	static const enum core_event_type types[] = {
+		EVENT_FLOW_MISS, EVENT_FLOW_MISS, EVENT_STRAY,	EVENT_KEY,	  EVENT_NO_KEY,
+		EVENT_KEY,	 EVENT_CHILD_UP,  EVENT_CHILD_UP, EVENT_SA_ADDED,   EVENT_SA_ADDED,
+		EVENT_POLICY_SET, EVENT_DRAINED,  EVENT_DRAINED, EVENT_SEALS,	  EVENT_SA_EXPIRED,
+		EVENT_POLICY_GONE, EVENT_LOOKUP_FAILED, EVENT_NEGOTIATION_FAILED,
+	};
+	struct core_event event = { .type = types[rand_r(seed) % (sizeof(types) / sizeof(types[0]))] };
+	struct hf_pair pair = pair_to((uint8_t)(2 + rand_r(seed) % 2), (uint8_t)(rand_r(seed) % 12));
+
+	(void)room;
+	event.pair = pair;
+	switch (event.type) {
+	case EVENT_CHILD_UP:
+		event = child(rand_r(seed) % 2);
+		event.pair = pair;
+		break;
+	case EVENT_DRAINED:
+		event.drained.empty = rand_r(seed) % 4;
+		break;
+	case EVENT_SEALS:
+		event.seals = rand_r(seed) % 2;
+		break;
+	case EVENT_SA_EXPIRED:
+		event.expired.spi_be = rand_r(seed) % 2 ? 0x1111 : 0x2222;
+		event.expired.hard = rand_r(seed) % 2;
+		break;
+	case EVENT_SA_ADDED:
+	case EVENT_POLICY_SET:
+		event.error = rand_r(seed) % 5 ? 0 : -ENOMEM;
+		break;
+	default:
+		break;
+	}
+	return event;
+}
+
+static void random_facts_never_open_what_is_closed(void **state)
+{
+	struct room *room = *state;
+	struct shadow shadow[256] = { 0 };
+	unsigned int seed = 20041;
+	struct core_counts counts;
+
+	for (int i = 0; i < 200000; i++) {
+		tell(room, random_fact(room, &seed));
+		watch_orders(room, shadow);
+		if (rand_r(&seed) % 8 == 0) {
+			pass(room, (uint64_t)(rand_r(&seed) % 4000) * NSTIME_MS);
+			watch_orders(room, shadow);
+		}
+	}
+	core_count(room->core, &counts);
+	assert_true(counts.secured > 100); /* the walk got somewhere */
+	assert_true(counts.peers <= PEERS);
+}
+
+#define STORY(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORY(first_packet_to_secure),
+		STORY(more_packets_change_nothing_while_under_way),
+		STORY(sender_faster_than_release_is_bounded),
+		STORY(in_policy_last_for_private_or_clear),
+		STORY(responder_waits_for_the_initiator),
+		STORY(refuses_a_child_of_clear_and_block),
+		STORY(private_failure_denies_and_tells),
+		STORY(open_failure_goes_clear_in_order),
+		STORY(silence_ends_by_the_clock),
+		STORY(late_answers_do_nothing),
+		STORY(lost_sa_closes_before_it_opens),
+		STORY(soft_limit_rekeys_under_the_standing_policy),
+		STORY(foreign_source_is_not_negotiated_for),
+		STORY(full_pool_is_a_normal_answer),
+		STORY(adopts_what_stands),
+		STORY(reload_moves_only_what_changed),
+		STORY(random_facts_never_open_what_is_closed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
