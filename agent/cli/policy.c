@@ -21,10 +21,9 @@ static const char *group_meaning(const char *name)
 		[HF_GROUP_CLEAR_OR_PRIVATE] =
 			"packets pass in clear until the other host starts an SA",
 		[HF_GROUP_PRIVATE_OR_CLEAR] =
-			"packets wait until an SA stands, or until it is certain that there is none; "
-			"then they pass in clear",
+			"packets wait until an SA stands; without one they pass in clear",
 		[HF_GROUP_PRIVATE] =
-			"packets wait until an SA stands; without one nothing leaves or arrives in clear",
+			"packets wait until an SA stands; nothing leaves or arrives in clear",
 		[HF_GROUP_BLOCK] = "nothing leaves or arrives",
 	};
 	enum hf_group group;

@@ -456,6 +456,41 @@ static void test_defaults(void **state)
 	assert_false(config_wants_interface(&config, "lo"));
 }
 
+/* The example's commented lines are the defaults, and its policy files list nobody. */
+static void test_example(void **state)
+{
+	OWN(config_free) struct config config = { 0 }, defaults = { 0 };
+	const char *source = getenv("HF_SRC");
+	char command[TEXT_MAX];
+	struct err err = ERR_NONE;
+
+	(void)state;
+	snprintf(
+		command, sizeof(command),
+		"sed -E 's/^#([a-z_]+ = )/\\1/; s|^(policies = ).*|\\1%s/dist/policies|' '%s/dist/holdfast.conf' "
+		">'%s/holdfast.conf'",
+		source ? source : ".", source ? source : ".", folder);
+	if (access(source ? source : "dist/holdfast.conf", R_OK) < 0)
+		skip();
+	assert_int_equal(system(command), 0);
+	load(&config, &err);
+	assert_string_equal(err.text, "");
+	remove_policies();
+	use_policies();
+	assert_int_equal(load(&defaults, &err), 0);
+	assert_memory_equal(&config.limits, &defaults.limits, sizeof(config.limits));
+	assert_string_equal(config.control_socket, defaults.control_socket);
+	assert_string_equal(config.interfaces[0], defaults.interfaces[0]);
+	assert_int_equal(config.interface_count, defaults.interface_count);
+	assert_int_equal(config.log_level, defaults.log_level);
+	assert_int_equal(config.resolvers_auto, defaults.resolvers_auto);
+	assert_int_equal(config.policy.fallback, defaults.policy.fallback);
+	assert_int_equal(config.policy.count, 0);
+	for (int group = 0; group < HF_GROUP_COUNT; group++)
+		assert_non_null(config.policy_files[group]);
+	assert_int_not_equal(config.policies_line, 0);
+}
+
 static void test_no_resolvers(void **state)
 {
 	OWN(config_free) struct config config = { 0 };
@@ -527,6 +562,7 @@ int main(void)
 		cmocka_unit_test(test_policy_file_kinds),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_no_resolvers),
 		cmocka_unit_test(test_interfaces),
 		cmocka_unit_test(test_resolvers),

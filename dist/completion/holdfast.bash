@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Completion of holdfast(1) for bash. Goes to /usr/share/bash-completion/completions/holdfast.
+
+_holdfast() {
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
+	local words=
+
+	COMPREPLY=()
+	case $previous in
+	--config | --socket)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		return
+		;;
+	esac
+	if ((COMP_CWORD == 1)); then
+		words='run status policy doctor unload help version'
+	elif [[ $current == -* ]]; then
+		case $command in
+		run) words='--config --foreground --help' ;;
+		status | doctor) words='--json --config --socket --help' ;;
+		policy) words='--json --config --socket --help' ;;
+		unload) words='--force --json --config --socket --help' ;;
+		version) words='--json --help' ;;
+		esac
+	elif ((COMP_CWORD == 2)); then
+		case $command in
+		policy) words=test ;;
+		help) words='run status policy doctor unload help version' ;;
+		esac
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+complete -F _holdfast holdfast
