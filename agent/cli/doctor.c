@@ -33,6 +33,8 @@ struct doctor {
 /* One finding. `detail` says what was seen, also when all is well; "" = nothing to add. */
 static void report(struct doctor *doctor, const struct check *check, bool ok, const char *detail)
 {
+	enum print_colour colour = PRINT_GOOD;
+
 	doctor->failed |= !ok && check->needed;
 	doctor->missing += !ok;
 	if (doctor->checks) {
@@ -46,27 +48,28 @@ static void report(struct doctor *doctor, const struct check *check, bool ok, co
 		json_array_append_new(doctor->checks, json);
 		return;
 	}
-	print_item(ok		   ? PRINT_GOOD
-		   : check->needed ? PRINT_BAD
-				   : PRINT_WARN,
-		   COLUMN, ok ? "ok" : "missing", "%s%s%s%s", check->name, *detail ? " (" : "",
-		   detail, *detail ? ")" : "");
+	if (!ok)
+		colour = check->needed ? PRINT_BAD : PRINT_WARN;
+	print_item(colour, COLUMN, ok ? "ok" : "missing", "%s%s%s%s", check->name,
+		   *detail ? " (" : "", detail, *detail ? ")" : "");
 	if (ok)
 		return;
 	print_item(PRINT_PLAIN, COLUMN, "", "costs: %s", check->cost);
 	print_item(PRINT_PLAIN, COLUMN, "", "to do: %s", check->advice);
 }
 
-/* A probe's result: 0, or the -errno of trying. */
+/* A probe's result: 0, or the -errno of trying. Who may not try learns nothing about the kernel. */
 static void report_errno(struct doctor *doctor, const struct check *check, int rc)
 {
-	report(doctor, check, rc == 0, rc == 0 ? "" : strerror(-rc));
+	const struct check untried = { check->name, check->needed, "unknown: it could not be tried",
+				       "run this as root" };
+
+	report(doctor, rc == -EPERM ? &untried : check, rc == 0, rc == 0 ? "" : strerror(-rc));
 }
 
 #define NO_HOLD "Holdfast cannot run"
-#define BPF_KERNEL \
-	"use a kernel with CONFIG_BPF_SYSCALL and CONFIG_NET_CLS_BPF, and run this as root"
-#define XFRM_KERNEL "load or build esp4 and xfrm_user, and run this as root"
+#define BPF_KERNEL "use a kernel with CONFIG_BPF_SYSCALL and CONFIG_NET_CLS_BPF"
+#define XFRM_KERNEL "load or build esp4 and xfrm_user"
 
 /* ---- the machine ----------------------------------------------------------------------------- */
 
@@ -144,13 +147,12 @@ static void check_programs(struct doctor *doctor, const struct dataplane_probe *
 	static const struct check btf = { "kernel BTF", false,
 					  "functions of the kernel cannot be called from programs",
 					  "nothing, or use a kernel with CONFIG_DEBUG_INFO_BTF" };
-	char detail[32] = "";
 
-	if (probe->tcx == 0 || probe->clsact == 0)
-		snprintf(detail, sizeof(detail), "%s",
-			 probe->tcx == 0 ? "with TCX" : "with clsact");
 	report_errno(doctor, &classifier, probe->sched_cls);
-	report(doctor, &attach, *detail, *detail ? detail : strerror(-probe->clsact));
+	if (probe->tcx == 0 || probe->clsact == 0)
+		report(doctor, &attach, true, probe->tcx == 0 ? "with TCX" : "with clsact");
+	else
+		report_errno(doctor, &attach, probe->clsact);
 	report_errno(doctor, &tcx, probe->tcx);
 	report_errno(doctor, &decrypted, probe->skb_xfrm_state);
 	report_errno(doctor, &xdp, probe->xdp);
@@ -181,6 +183,8 @@ static void check_datapath(struct doctor *doctor)
 
 static void check_xfrm(struct doctor *doctor)
 {
+	static const struct check tried = { "trying what XFRM offers", true,
+					    "nothing is known about it", "run this as root" };
 	static const struct check xfrm = { "XFRM (IPsec in the kernel)", true, NO_HOLD,
 					   XFRM_KERNEL };
 	static const struct check esp4 = { "ESP for IPv4", true, "no IPv4 pair can be secured",
@@ -204,7 +208,7 @@ static void check_xfrm(struct doctor *doctor)
 	struct err err = ERR_NONE;
 
 	if (netlink_probe(&probe, &err) < 0) {
-		report(doctor, &xfrm, false, err.text);
+		report(doctor, &tried, false, err.text);
 		return;
 	}
 	report_errno(doctor, &xfrm, probe.xfrm);

@@ -469,9 +469,7 @@ static void test_example(void **state)
 		command, sizeof(command),
 		"sed -E 's/^#([a-z_]+ = )/\\1/; s|^(policies = ).*|\\1%s/dist/policies|' '%s/dist/holdfast.conf' "
 		">'%s/holdfast.conf'",
-		source ? source : ".", source ? source : ".", folder);
-	if (access(source ? source : "dist/holdfast.conf", R_OK) < 0)
-		skip();
+		source, source, folder);
 	assert_int_equal(system(command), 0);
 	load(&config, &err);
 	assert_string_equal(err.text, "");
