@@ -210,8 +210,8 @@ static const struct mistake conf_mistakes[] = {
 	  "$D/holdfast.conf:2: $D/holdfast.conf: cannot be read (Not a directory): put the policy files into a folder "
 	  "that root can read" },
 	/* An indented key is a key, not the continuation of the line before. */
-	{ "[agent]\n  log_level = info\n  log_level = info\n",
-	  "$D/holdfast.conf:3: log_level is set a second time, first on line 2: remove one of the two" },
+	{ "[agent]\nlog_level = info\n  log_levle = info\n",
+	  "$D/holdfast.conf:3: unknown key log_levle in [agent], nothing reads it: did you mean log_level?" },
 	/* Only the first of two mistakes is reported. */
 	{ "[agent]\nlog_level = loud\n[nothing]\n",
 	  "$D/holdfast.conf:2: log_level = loud is none: give error, warn, info or debug" },
