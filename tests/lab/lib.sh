@@ -25,6 +25,13 @@ exec {LAB_NAP}<> <(:)
 
 # ---- end of a scenario
 
+# lab_alive PID: a zombie is not alive. The shell does not always fetch a child's end at once, so
+# `kill -0` alone may say "alive" for ever.
+lab_alive() {
+	local stat
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ $stat != *") Z "* ]]
+}
+
 lab_end() {
 	local rc=$? name p
 	trap - EXIT ERR
@@ -32,7 +39,7 @@ lab_end() {
 	for name in "${!LAB_BG[@]}"; do kill -TERM "${LAB_BG[$name]}" 2>/dev/null; done
 	for name in "${!LAB_BG[@]}"; do
 		for ((p = 0; p < 100; p++)); do
-			kill -0 "${LAB_BG[$name]}" 2>/dev/null || break
+			lab_alive "${LAB_BG[$name]}" || break
 			nap 0.02
 		done
 		kill -KILL "${LAB_BG[$name]}" 2>/dev/null
@@ -141,7 +148,7 @@ lab_held() { # NAME
 	local i
 	for ((i = 0; i < 500; i++)); do
 		[ ! -e "$WORK/.ready.$1" ] || return 0
-		kill -0 "${LAB_PID[$1]}" 2>/dev/null || break
+		lab_alive "${LAB_PID[$1]}" || break
 		nap 0.01
 	done
 	cat "$WORK/hold-$1.log"
@@ -225,13 +232,13 @@ bg() {
 
 pid_of() { echo "${LAB_BG[$1]}"; }
 
-is_running() { [ -n "${LAB_BG[$1]:-}" ] && kill -0 "${LAB_BG[$1]}" 2>/dev/null; }
+is_running() { [ -n "${LAB_BG[$1]:-}" ] && lab_alive "${LAB_BG[$1]}"; }
 
 # await NAME [SECONDS]: until the background command ends by itself; its exit code in STOPPED_RC.
 await() {
 	local i limit=${2:-30}
 	for ((i = 0; i < limit * 50; i++)); do
-		kill -0 "${LAB_BG[$1]}" 2>/dev/null || break
+		is_running "$1" || break
 		nap 0.02
 	done
 	! is_running "$1" || fail "$1 did not end within $limit s"

@@ -17,8 +17,9 @@ esp_static a b
 serve b
 capture_start
 for to in "$(addr b)" "$(addr6 b)"; do
-	on a "$HFPROBE" ping "$to" --count 5 --interval-ms 5 --strict
-	on a "$HFPROBE" udp "$to" --count 20 --strict
+	# Not --strict: with several processors the kernel's asynchronous ciphers may change the order.
+	on a "$HFPROBE" ping "$to" --count 5 --interval-ms 5 --complete
+	on a "$HFPROBE" udp "$to" --count 20 --complete
 	on a "$HFPROBE" tcp "$to" --count 3 --bytes 3000 --strict
 	on a "$HFPROBE" stream "$to" --bytes 2000000 --strict
 done

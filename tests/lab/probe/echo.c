@@ -249,8 +249,10 @@ static int echo_run(struct echo *e)
 		answers_read(e, complete ? complete + o->linger_ns : last + o->wait_ns);
 	}
 	print(e);
-	return o->strict && (e->received != e->sent || e->duplicates || e->reordered || e->bad ||
-			     e->errors.total);
+	if (o->strict && e->reordered)
+		return 1;
+	return (o->strict || o->complete) &&
+	       (e->received != e->sent || e->duplicates || e->bad || e->errors.total);
 }
 
 int udp_main(int argc, char **argv)

@@ -33,6 +33,7 @@ enum option_id {
 	OPT_CONNECTED,
 	OPT_RECVERR,
 	OPT_STRICT,
+	OPT_COMPLETE,
 	OPT_MARKER,
 	OPT_REPORT,
 	OPT_NO_ECHO,
@@ -59,6 +60,7 @@ static const struct option table[] = {
 	{ "connected", no_argument, NULL, OPT_CONNECTED },
 	{ "recverr", no_argument, NULL, OPT_RECVERR },
 	{ "strict", no_argument, NULL, OPT_STRICT },
+	{ "complete", no_argument, NULL, OPT_COMPLETE },
 	{ "marker", required_argument, NULL, OPT_MARKER },
 	{ "report", required_argument, NULL, OPT_REPORT },
 	{ "no-echo", no_argument, NULL, OPT_NO_ECHO },
@@ -155,6 +157,9 @@ static void option_set(struct probe_options *o, int id, const char *arg)
 		break;
 	case OPT_STRICT:
 		o->strict = true;
+		break;
+	case OPT_COMPLETE:
+		o->complete = true;
 		break;
 	case OPT_MARKER:
 		o->marker = arg;

@@ -45,8 +45,9 @@ struct probe_options {
 	enum probe_df df;
 	bool connected;
 	bool recverr;
-	bool strict;
-	bool no_echo; /* serve: only count UDP */
+	bool strict;   /* exit 1 on loss, duplicates, disorder, errors */
+	bool complete; /* the same, but any order will do */
+	bool no_echo;  /* serve: only count UDP */
 	const char *marker;
 	const char *report;
 };
