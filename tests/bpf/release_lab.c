@@ -114,7 +114,6 @@ static void build(struct lab *lab)
 int lab_open(void **state)
 {
 	struct lab *lab = calloc(1, sizeof(*lab));
-	struct err err = ERR_NONE;
 	cpu_set_t one;
 
 	/* One CPU: the fence frame cannot overtake. */
@@ -137,6 +136,19 @@ int lab_open(void **state)
 	build(lab);
 	lab->capture = packet_socket(lab, lab->a, "va", ETH_P_ALL);
 	lab->fence = packet_socket(lab, lab->a, "va", 0);
+	return 0;
+}
+
+int lab_begin(void **state)
+{
+	static const char *flush =
+		"printf 'xfrm state flush\nxfrm policy flush\nroute flush cache\n' | ip -batch -";
+	struct lab *lab = *state;
+	struct err err = ERR_NONE;
+
+	lab_run(lab, lab->a, "%s", flush);
+	lab_run(lab, lab->b, "%s", flush);
+	memset(&lab->count, 0, sizeof(lab->count));
 	if (release_open(&lab->release, &lab->count, &err)) {
 		print_error("%s\n", err.text);
 		return -1;
@@ -144,11 +156,21 @@ int lab_open(void **state)
 	return 0;
 }
 
+int lab_end(void **state)
+{
+	static struct lab_wire rest;
+	struct lab *lab = *state;
+
+	lab_look(lab, &rest);
+	release_close(lab->release);
+	lab->release = NULL;
+	return 0;
+}
+
 int lab_close(void **state)
 {
 	struct lab *lab = *state;
 
-	release_close(lab->release);
 	close(lab->capture);
 	close(lab->fence);
 	kill(lab->owner, SIGKILL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Two hosts for the tests of re-injection, made anew for each test:
+ * Two hosts for the tests of re-injection, made once for a program; each test begins without SAs and policies:
  *
  *   A  va 10.99.0.1, .3   2001:db8:99::1, ::3  ----  vb 10.99.0.2, .4   2001:db8:99::2, ::4  B
  *
@@ -43,9 +43,13 @@ struct lab_wire {
 	size_t last_len;
 };
 
-/* Set-up and tear-down of each test; the test runs in A. */
+/* The hosts of a test program. Tests run in A. */
 int lab_open(void **state);
 int lab_close(void **state);
+
+/* Set-up and tear-down of each test: no SA, no policy, a release room of its own, all counters 0. */
+int lab_begin(void **state);
+int lab_end(void **state);
 
 /* lab_look reads the capture up to now. */
 void lab_look(struct lab *lab, struct lab_wire *wire);

@@ -259,6 +259,7 @@ static void marks_and_priorities(void **state)
 	assert_int_equal(wire.clear, 3);
 	assert_int_equal(lab->count.released_clear, 3);
 	assert_int_equal(lab->count.drop_error, 3);
+	lab_run(lab, lab->a, "ip rule del fwmark 0x42 table 77");
 }
 
 /* ---- telling the sender ---- */
@@ -426,7 +427,7 @@ static void queues_nothing(void **state)
 	assert_int_equal(sockets, SOCKETS);
 }
 
-#define in_lab(test) cmocka_unit_test_setup_teardown(test, lab_open, lab_close)
+#define in_lab(test) cmocka_unit_test_setup_teardown(test, lab_begin, lab_end)
 
 int main(void)
 {
@@ -446,5 +447,5 @@ int main(void)
 		in_lab(queues_nothing),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, lab_open, lab_close);
 }

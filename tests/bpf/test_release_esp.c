@@ -331,7 +331,10 @@ static int accept_in_b(struct lab *lab, bool v4, int *client)
 	struct sockaddr_in at4 = { .sin_family = AF_INET, .sin_port = htons(LAB_PORT) };
 	struct sockaddr_in6 at6 = { .sin6_family = AF_INET6, .sin6_port = htons(LAB_PORT) };
 	struct timeval wait = { .tv_sec = 5 };
+	int on = 1;
 
+	/* The IPv4 connection before may still be closing. */
+	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	assert_int_equal(v4 ? bind(listener, (struct sockaddr *)&at4, sizeof(at4))
 			    : bind(listener, (struct sockaddr *)&at6, sizeof(at6)),
 			 0);
@@ -408,7 +411,7 @@ static void tcp_converges(void **state)
 	}
 }
 
-#define with_esp(test) cmocka_unit_test_setup_teardown(test, lab_open, lab_close)
+#define with_esp(test) cmocka_unit_test_setup_teardown(test, lab_begin, lab_end)
 
 int main(void)
 {
@@ -419,5 +422,5 @@ int main(void)
 		with_esp(udp_with_df_converges), with_esp(tcp_converges),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, lab_open, lab_close);
 }
