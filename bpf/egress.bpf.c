@@ -47,8 +47,8 @@ static __always_inline enum origin packet_origin(struct __sk_buff *skb)
 }
 
 /* Keeps the packet; a packet that was held before is never held again. */
-static __always_inline int hold(struct __sk_buff *skb, const struct packet *packet,
-				enum hf_held held, enum hf_event_type type, enum hf_group group)
+static __always_inline int hold(struct __sk_buff *skb, const struct packet *packet, enum hf_held held,
+				enum hf_event_type type, enum hf_group group)
 {
 	switch (packet_origin(skb)) {
 	case ORIGIN_RELEASE_BYPASS:
@@ -73,8 +73,7 @@ static __always_inline int hold(struct __sk_buff *skb, const struct packet *pack
 	return steal();
 }
 
-static __always_inline int deny(struct __sk_buff *skb, const struct packet *packet,
-				enum hf_group group)
+static __always_inline int deny(struct __sk_buff *skb, const struct packet *packet, enum hf_group group)
 {
 	COUNT(drop_block);
 	report_denied(skb, packet, group);
@@ -86,8 +85,7 @@ static __always_inline int deny(struct __sk_buff *skb, const struct packet *pack
  * behind, or they would overtake: RFC 4303 allows it, applications do not expect it. Bounded in
  * time, so that an agent that died here stops nothing.
  */
-static __always_inline bool must_queue_behind(const struct hf_gate *gate,
-					      const struct hf_pair *pair)
+static __always_inline bool must_queue_behind(const struct hf_gate *gate, const struct hf_pair *pair)
 {
 	struct hf_queue *queue;
 	__u64 state;
@@ -111,8 +109,7 @@ static __always_inline bool handoffs_pending(void)
 	return config && read_once(config->handoffs);
 }
 
-static __always_inline int sealed(struct __sk_buff *skb, const struct packet *packet,
-				  const struct hf_gate *gate)
+static __always_inline int sealed(struct __sk_buff *skb, const struct packet *packet, const struct hf_gate *gate)
 {
 	if (handoffs_pending() && must_queue_behind(gate, &packet->pair))
 		return hold(skb, packet, HF_HELD_SEALED, HF_EVENT_FLOW_MISS, gate->group);
@@ -120,8 +117,7 @@ static __always_inline int sealed(struct __sk_buff *skb, const struct packet *pa
 	return ACT_PASS;
 }
 
-static __always_inline int clear(struct __sk_buff *skb, const struct packet *packet,
-				 const struct hf_gate *gate)
+static __always_inline int clear(struct __sk_buff *skb, const struct packet *packet, const struct hf_gate *gate)
 {
 	if (gate->handoff_until_ns && handoffs_pending() && must_queue_behind(gate, &packet->pair))
 		return hold(skb, packet, HF_HELD_CLEAR, HF_EVENT_FLOW_MISS, gate->group);
@@ -129,8 +125,7 @@ static __always_inline int clear(struct __sk_buff *skb, const struct packet *pac
 	return ACT_PASS;
 }
 
-static __always_inline int by_verdict(struct __sk_buff *skb, const struct packet *packet,
-				      const struct hf_gate *gate)
+static __always_inline int by_verdict(struct __sk_buff *skb, const struct packet *packet, const struct hf_gate *gate)
 {
 	switch (gate->verdict) {
 	case HF_VERDICT_HOLD:
@@ -146,8 +141,7 @@ static __always_inline int by_verdict(struct __sk_buff *skb, const struct packet
 	return deny(skb, packet, gate->group);
 }
 
-static __always_inline int by_group(struct __sk_buff *skb, const struct packet *packet,
-				    enum hf_group group)
+static __always_inline int by_group(struct __sk_buff *skb, const struct packet *packet, enum hf_group group)
 {
 	switch (group) {
 	case HF_GROUP_PRIVATE_OR_CLEAR:

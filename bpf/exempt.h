@@ -31,8 +31,8 @@ struct ports {
 	__u16 local, remote;
 };
 
-static __always_inline bool load_ports(struct __sk_buff *skb, const struct packet *packet,
-				       struct ports *ports, bool out)
+static __always_inline bool load_ports(struct __sk_buff *skb, const struct packet *packet, struct ports *ports,
+				       bool out)
 {
 	__be16 port[2];
 
@@ -57,14 +57,12 @@ static __always_inline bool is_link_scope(const struct packet *packet, bool out)
 	const __u8 *remote = packet->pair.remote.octet, *local = packet->pair.local.octet;
 
 	if (packet->v4) {
-		__u32 word = bpf_ntohl(*(const __u32 *)(remote + 12)),
-		      own = bpf_ntohl(*(const __u32 *)(local + 12));
+		__u32 word = bpf_ntohl(*(const __u32 *)(remote + 12)), own = bpf_ntohl(*(const __u32 *)(local + 12));
 
 		return word >> 28 == 0xe || word == 0xffffffff || word >> 24 == 127 ||
 		       (!out && (own >> 28 == 0xe || own == 0xffffffff));
 	}
-	return remote[0] == 0xff || is_link_local(&packet->pair.remote) ||
-	       (!out && local[0] == 0xff);
+	return remote[0] == 0xff || is_link_local(&packet->pair.remote) || (!out && local[0] == 0xff);
 }
 
 static __always_inline bool is_dhcp(const struct packet *packet, const struct ports *ports)
@@ -82,8 +80,7 @@ static __always_inline bool is_dhcp(const struct packet *packet, const struct po
  * on 4500 behind the non-ESP marker of RFC 3948, or a keepalive). Ports alone would let anything
  * that binds one of them out in clear. ESP in UDP is a matter of the gate (HF_GATE_UDP_ENCAP).
  */
-static __always_inline bool is_ike_out(struct __sk_buff *skb, const struct packet *packet,
-				       const struct ports *ports)
+static __always_inline bool is_ike_out(struct __sk_buff *skb, const struct packet *packet, const struct ports *ports)
 {
 	__u32 offset = packet->l4 + 8, marker = 0, length;
 	__be16 udp_len_be;
@@ -103,12 +100,11 @@ static __always_inline bool is_ike_out(struct __sk_buff *skb, const struct packe
 		offset += 4;
 		udp_len -= 4;
 	}
-	if (load(skb, offset + 17, &version, 1) < 0 ||
-	    load(skb, offset + 24, &length, sizeof(length)) < 0)
+	if (load(skb, offset + 17, &version, 1) < 0 || load(skb, offset + 24, &length, sizeof(length)) < 0)
 		return false;
 	length = bpf_ntohl(length);
-	return (version >> 4 == 1 || version >> 4 == 2) && length >= IKE_HEADER_LEN &&
-	       length <= 0xffff && length + 8 == udp_len;
+	return (version >> 4 == 1 || version >> 4 == 2) && length >= IKE_HEADER_LEN && length <= 0xffff &&
+	       length + 8 == udp_len;
 }
 
 /* Arriving: what is for the IKE ports goes to whoever speaks IKE here, and to the kernel's decapsulation. */
@@ -117,14 +113,12 @@ static __always_inline bool is_ike_in(const struct ports *ports)
 	return ports->local == PORT_IKE || ports->local == PORT_IKE_NATT;
 }
 
-static __always_inline bool is_neighbour_discovery(struct __sk_buff *skb,
-						   const struct packet *packet)
+static __always_inline bool is_neighbour_discovery(struct __sk_buff *skb, const struct packet *packet)
 {
 	__u8 type;
 
-	return !packet->v4 && packet->proto == PROTO_ICMPV6 && !packet->fragment &&
-	       packet->hops == ND_HOP_LIMIT && load(skb, packet->l4, &type, 1) == 0 &&
-	       type >= ND_FIRST && type <= ND_LAST;
+	return !packet->v4 && packet->proto == PROTO_ICMPV6 && !packet->fragment && packet->hops == ND_HOP_LIMIT &&
+	       load(skb, packet->l4, &type, 1) == 0 && type >= ND_FIRST && type <= ND_LAST;
 }
 
 /* Arriving: a router's word that our ESP does not fit the path. Without it a protected pair can stall for good. */
@@ -135,8 +129,7 @@ static __always_inline bool is_esp_too_big(struct __sk_buff *skb, const struct p
 	if (packet->fragment || load(skb, packet->l4, type, sizeof(type)) < 0)
 		return false;
 	if (packet->v4)
-		return packet->proto == IPPROTO_ICMP && type[0] == ICMP_DEST_UNREACH &&
-		       type[1] == ICMP_FRAG_NEEDED &&
+		return packet->proto == IPPROTO_ICMP && type[0] == ICMP_DEST_UNREACH && type[1] == ICMP_FRAG_NEEDED &&
 		       load(skb, packet->l4 + 8 + 9, &proto, 1) == 0 && proto == IPPROTO_ESP;
 	return packet->proto == PROTO_ICMPV6 && type[0] == ICMPV6_PKT_TOOBIG &&
 	       load(skb, packet->l4 + 8 + 6, &proto, 1) == 0 && proto == IPPROTO_ESP;
@@ -167,20 +160,17 @@ static __always_inline bool is_exempt(struct __sk_buff *skb, const struct packet
 		return true;
 	if (packet->proto != IPPROTO_UDP)
 		return false;
-	return is_dhcp(packet, &ports) ||
-	       (out ? is_ike_out(skb, packet, &ports) : is_ike_in(&ports));
+	return is_dhcp(packet, &ports) || (out ? is_ike_out(skb, packet, &ports) : is_ike_in(&ports));
 }
 
 /* is_udp_encap is true for ESP in UDP (RFC 3948): from or to the NAT-T port, with an SPI where the marker would be. */
-static __always_inline bool is_udp_encap(struct __sk_buff *skb, const struct packet *packet,
-					 bool out)
+static __always_inline bool is_udp_encap(struct __sk_buff *skb, const struct packet *packet, bool out)
 {
 	struct ports ports;
 	__be32 spi;
 
-	return packet->proto == IPPROTO_UDP && load_ports(skb, packet, &ports, out) &&
-	       ports.local == PORT_IKE_NATT && load(skb, packet->l4 + 8, &spi, sizeof(spi)) == 0 &&
-	       bpf_ntohl(spi) > 255;
+	return packet->proto == IPPROTO_UDP && load_ports(skb, packet, &ports, out) && ports.local == PORT_IKE_NATT &&
+	       load(skb, packet->l4 + 8, &spi, sizeof(spi)) == 0 && bpf_ntohl(spi) > 255;
 }
 
 #endif

@@ -11,8 +11,7 @@
 
 #include "report.h"
 
-#define SEARCH_MAX \
-	64 /* slots or queues looked at; at 90 % in use the search fails once in a thousand */
+#define SEARCH_MAX 64 /* slots or queues looked at; at 90 % in use the search fails once in a thousand */
 #define SEARCH_RANDOM 32
 #define SEARCH_STEP 0x9e3779b1 /* odd, and the golden ratio of 2^32: 32 steps spread evenly */
 #define RACE_MAX 16	       /* tries against other CPUs that queue for the same pair */
@@ -63,8 +62,7 @@ __noinline __u32 slot_search(__u32 queue_index)
 		slot = bpf_map_lookup_elem(&hf_slot, &index);
 		if (!slot)
 			return 0;
-		if (!read_once(slot->head.owner) &&
-		    cmpxchg(&slot->head.owner, 0, queue_index + 1) == 0)
+		if (!read_once(slot->head.owner) && cmpxchg(&slot->head.owner, 0, queue_index + 1) == 0)
 			return index + 1;
 	}
 	return 0;
@@ -83,8 +81,7 @@ __noinline __u32 slot_search_big(__u32 queue_index)
 		slot = bpf_map_lookup_elem(&hf_slot_big, &index);
 		if (!slot)
 			return 0;
-		if (!read_once(slot->head.owner) &&
-		    cmpxchg(&slot->head.owner, 0, queue_index + 1) == 0)
+		if (!read_once(slot->head.owner) && cmpxchg(&slot->head.owner, 0, queue_index + 1) == 0)
 			return (index + 1) | HF_REF_BIG;
 	}
 	return 0;
@@ -132,8 +129,8 @@ static __always_inline __u32 slot_take(bool big, __u32 queue_index)
 		copied_;                                                    \
 	})
 
-static __always_inline void head_fill(struct __sk_buff *skb, const struct packet *packet,
-				      struct hf_slot_head *head, enum hf_held held)
+static __always_inline void head_fill(struct __sk_buff *skb, const struct packet *packet, struct hf_slot_head *head,
+				      enum hf_held held)
 {
 	head->len = packet->len;
 	head->pair = packet->pair;
@@ -145,8 +142,7 @@ static __always_inline void head_fill(struct __sk_buff *skb, const struct packet
 	head->held = held;
 }
 
-static __always_inline bool slot_fill(struct __sk_buff *skb, const struct packet *packet, __u32 ref,
-				      enum hf_held held)
+static __always_inline bool slot_fill(struct __sk_buff *skb, const struct packet *packet, __u32 ref, enum hf_held held)
 {
 	__u32 index = (ref & ~HF_REF_BIG) - 1;
 
@@ -298,9 +294,8 @@ static __always_inline void set_owner(__u32 ref, __u32 owner)
 }
 
 /* hold_packet keeps the packet for its pair; false when it could not, which is counted. */
-static __always_inline bool hold_packet(struct __sk_buff *skb, const struct packet *packet,
-					enum hf_held held, enum hf_event_type type,
-					enum hf_group group)
+static __always_inline bool hold_packet(struct __sk_buff *skb, const struct packet *packet, enum hf_held held,
+					enum hf_event_type type, enum hf_group group)
 {
 	int pushed = PUSHED_CLOSED;
 	struct hf_queue *queue;

@@ -88,6 +88,19 @@ struct {
 	__uint(max_entries, 1);
 } hf_count SEC(".maps");
 
+/* The programs' own: the time at the last tick that this CPU looked. */
+struct hf_clock {
+	__u64 jiffies;
+	__u64 ns;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct hf_clock);
+	__uint(max_entries, 1);
+} hf_clock SEC(".maps");
+
 /* No program touches it; it is here so that it is made, pinned and typed like the others. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -15,8 +15,9 @@
 #define PROTO_HIP 139
 #define PROTO_SHIM6 140
 
-#define IPV6_EXTENSIONS_MAX \
-	8 /* more are nobody's traffic; the packet then counts as of an unknown protocol */
+#define IPV6_EXTENSIONS_MAX 8 /* more are nobody's traffic; the packet then counts as of an unknown protocol */
+
+#define HEADERS_MAX 256 /* linear octets that are enough for every rule below */
 
 enum parsed {
 	PARSED_IP,
@@ -26,9 +27,9 @@ enum parsed {
 
 struct packet {
 	struct hf_pair pair;
-	__u32 l3; /* IP header, relative to the network header (behind a VLAN tag that stands in the data) */
-	__u32 l4;  /* upper-layer header, likewise; 0 = not looked for yet (IPv6 only) */
-	__u32 len; /* octets from the IP header on; 0 = larger than the header can say (BIG TCP) */
+	__u32 l3;   /* IP header, relative to the network header (behind a VLAN tag that stands in the data) */
+	__u32 l4;   /* upper-layer header, likewise; 0 = not looked for yet (IPv6 only) */
+	__u32 len;  /* octets from the IP header on; 0 = larger than the header can say (BIG TCP) */
 	__u8 proto; /* upper-layer protocol; for IPv6 the first next header until packet_find_upper */
 	__u8 hops;
 	bool v4;
@@ -44,7 +45,7 @@ struct ipv4_header {
 };
 
 struct ipv6_header {
-	__be32 version_class_flow;
+	__u8 version_class, class_flow, flow[2];
 	__be16 payload_len;
 	__u8 nexthdr, hop_limit;
 	struct hf_addr saddr, daddr;
@@ -63,6 +64,15 @@ static __always_inline void addr_set_v4(struct hf_addr *addr, const __u8 v4[4])
 	word[1] = 0;
 	word[2] = bpf_htonl(0xffff);
 	__builtin_memcpy(&word[3], v4, 4);
+}
+
+static __always_inline void addr_copy(struct hf_addr *to, const struct hf_addr *from)
+{
+	__u64 *x = (__u64 *)to;
+	const __u64 *y = (const __u64 *)from;
+
+	x[0] = y[0];
+	x[1] = y[1];
 }
 
 static __always_inline bool addr_is_v4_mapped(const struct hf_addr *addr)
@@ -94,8 +104,7 @@ static __always_inline __be16 skip_vlan(struct __sk_buff *skb, __u32 *offset)
 
 		if (load(skb, *offset, &vlan, sizeof(vlan)) < 0)
 			return proto;
-		if (is_vlan(vlan.proto) || vlan.proto == bpf_htons(ETH_P_IP) ||
-		    vlan.proto == bpf_htons(ETH_P_IPV6)) {
+		if (is_vlan(vlan.proto) || vlan.proto == bpf_htons(ETH_P_IP) || vlan.proto == bpf_htons(ETH_P_IPV6)) {
 			proto = vlan.proto;
 			*offset += sizeof(vlan);
 			continue;
@@ -111,62 +120,112 @@ static __always_inline __be16 skip_vlan(struct __sk_buff *skb, __u32 *offset)
 	return proto;
 }
 
-static __always_inline enum parsed parse_ipv4(struct __sk_buff *skb, struct packet *packet,
-					      bool out)
+/* Both take `ip` wherever it lies, in the packet or on the stack. */
+static __always_inline enum parsed read_ipv4(struct packet *packet, const struct ipv4_header *ip, bool out)
 {
-	struct ipv4_header ip;
-	__u32 header_len;
+	__u32 header_len = (ip->version_ihl & 0xf) * 4;
 
-	if (load(skb, packet->l3, &ip, sizeof(ip)) < 0)
-		return PARSED_MALFORMED;
-	header_len = (ip.version_ihl & 0xf) * 4;
-	packet->len = bpf_ntohs(ip.tot_len);
-	if (ip.version_ihl >> 4 != 4 || header_len < sizeof(ip) ||
-	    (packet->len && packet->len < header_len))
+	packet->len = bpf_ntohs(ip->tot_len);
+	if (ip->version_ihl >> 4 != 4 || header_len < sizeof(*ip) || (packet->len && packet->len < header_len))
 		return PARSED_MALFORMED;
 
-	addr_set_v4(out ? &packet->pair.local : &packet->pair.remote, ip.saddr);
-	addr_set_v4(out ? &packet->pair.remote : &packet->pair.local, ip.daddr);
-	packet->proto = ip.protocol;
-	packet->hops = ip.ttl;
+	addr_set_v4(out ? &packet->pair.local : &packet->pair.remote, ip->saddr);
+	addr_set_v4(out ? &packet->pair.remote : &packet->pair.local, ip->daddr);
+	packet->proto = ip->protocol;
+	packet->hops = ip->ttl;
 	packet->l4 = packet->l3 + header_len;
-	packet->fragment = ip.frag_off & bpf_htons(0x1fff);
+	packet->fragment = ip->frag_off & bpf_htons(0x1fff);
 	packet->v4 = true;
 	return PARSED_IP;
 }
 
-static __always_inline enum parsed parse_ipv6(struct __sk_buff *skb, struct packet *packet,
-					      bool out)
+static __always_inline enum parsed read_ipv6(struct packet *packet, const struct ipv6_header *ip, bool out)
 {
-	struct ipv6_header ip;
+	addr_copy(out ? &packet->pair.local : &packet->pair.remote, &ip->saddr);
+	addr_copy(out ? &packet->pair.remote : &packet->pair.local, &ip->daddr);
 
-	if (load(skb, packet->l3, &ip, sizeof(ip)) < 0)
-		return PARSED_MALFORMED;
 	/* On the wire a v4-mapped address is nobody's (RFC 4942 2.2), and its pair would be an IPv4 pair's. */
-	if (((__u8 *)&ip)[0] >> 4 != 6 || addr_is_v4_mapped(&ip.saddr) ||
-	    addr_is_v4_mapped(&ip.daddr))
+	if (ip->version_class >> 4 != 6 || addr_is_v4_mapped(&packet->pair.local) ||
+	    addr_is_v4_mapped(&packet->pair.remote))
 		return PARSED_MALFORMED;
 
-	packet->pair.local = out ? ip.saddr : ip.daddr;
-	packet->pair.remote = out ? ip.daddr : ip.saddr;
-	packet->len = bpf_ntohs(ip.payload_len) + (__u32)sizeof(ip);
-	if (!ip.payload_len && ip.nexthdr != IPPROTO_NONE)
+	packet->len = bpf_ntohs(ip->payload_len) + (__u32)sizeof(*ip);
+	if (!ip->payload_len && ip->nexthdr != IPPROTO_NONE)
 		packet->len = 0;
-	packet->proto = ip.nexthdr;
-	packet->hops = ip.hop_limit;
+	packet->proto = ip->nexthdr;
+	packet->hops = ip->hop_limit;
 	packet->l4 = 0;
 	packet->fragment = false;
 	packet->v4 = false;
 	return PARSED_IP;
 }
 
+/*
+ * The usual frame, Ethernet and IP, read where it lies: that costs a tenth of a helper call. The kernel does not tell a
+ * program where the IP header is, so the frame must look the part, and must not be one of a device
+ * without link header, which begins with the IP version: a stranger's addresses could imitate the rest. What is
+ * doubtful is left to the slow way.
+ */
+static __always_inline bool parse_in_place(struct __sk_buff *skb, struct packet *packet, __be16 proto, bool out)
+{
+	const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
+	const __u8 *ip = data + ETH_HLEN;
+
+	if (proto == bpf_htons(ETH_P_IP)) {
+		if (ip + sizeof(struct ipv4_header) > end || data[0] >> 4 == 4 ||
+		    *(const __be16 *)(data + 12) != proto ||
+		    read_ipv4(packet, (const struct ipv4_header *)ip, out) != PARSED_IP)
+			return false;
+	} else {
+		if (ip + sizeof(struct ipv6_header) > end || data[0] >> 4 == 6 ||
+		    *(const __be16 *)(data + 12) != proto ||
+		    read_ipv6(packet, (const struct ipv6_header *)ip, out) != PARSED_IP)
+			return false;
+	}
+	return ETH_HLEN + packet->len <= skb->len;
+}
+
+/* Makes headers linear that a driver left in page fragments, which no relative load reads. False when there was nothing to do. */
+static __always_inline bool pull_headers(struct __sk_buff *skb)
+{
+	/* 64 bits: the verifier refuses 32-bit arithmetic on pointers, which it takes both for. */
+	__u64 linear = (const __u8 *)(long)skb->data_end - (const __u8 *)(long)skb->data;
+
+	return linear < skb->len && linear < HEADERS_MAX &&
+	       bpf_skb_pull_data(skb, skb->len < HEADERS_MAX ? skb->len : HEADERS_MAX) == 0;
+}
+
+static __always_inline bool load_header(struct __sk_buff *skb, __u32 offset, void *to, __u32 len)
+{
+	return load(skb, offset, to, len) == 0 || (pull_headers(skb) && load(skb, offset, to, len) == 0);
+}
+
+static __always_inline enum parsed parse_ipv4(struct __sk_buff *skb, struct packet *packet, bool out)
+{
+	struct ipv4_header ip;
+
+	if (!load_header(skb, packet->l3, &ip, sizeof(ip)))
+		return PARSED_MALFORMED;
+	return read_ipv4(packet, &ip, out);
+}
+
+static __always_inline enum parsed parse_ipv6(struct __sk_buff *skb, struct packet *packet, bool out)
+{
+	struct ipv6_header ip;
+
+	if (!load_header(skb, packet->l3, &ip, sizeof(ip)))
+		return PARSED_MALFORMED;
+	return read_ipv6(packet, &ip, out);
+}
+
 /* packet_parse reads the IP header. `out`: the packet leaves this host, so its source is the local address. */
-static __always_inline enum parsed packet_parse(struct __sk_buff *skb, struct packet *packet,
-						bool out)
+static __always_inline enum parsed packet_parse(struct __sk_buff *skb, struct packet *packet, bool out)
 {
 	__be16 proto = skb->protocol;
 
 	packet->l3 = 0;
+	if ((proto == bpf_htons(ETH_P_IP) || proto == bpf_htons(ETH_P_IPV6)) && parse_in_place(skb, packet, proto, out))
+		return PARSED_IP;
 	if (is_vlan(proto))
 		proto = skip_vlan(skb, &packet->l3);
 	if (proto == bpf_htons(ETH_P_IP))
@@ -179,8 +238,8 @@ static __always_inline enum parsed packet_parse(struct __sk_buff *skb, struct pa
 static __always_inline bool is_extension(__u8 proto)
 {
 	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_FRAGMENT ||
-	       proto == PROTO_DSTOPTS || proto == PROTO_MOBILITY || proto == PROTO_HIP ||
-	       proto == PROTO_SHIM6 || proto == IPPROTO_AH;
+	       proto == PROTO_DSTOPTS || proto == PROTO_MOBILITY || proto == PROTO_HIP || proto == PROTO_SHIM6 ||
+	       proto == IPPROTO_AH;
 }
 
 /*
@@ -191,6 +250,7 @@ static __always_inline void packet_find_upper(struct __sk_buff *skb, struct pack
 {
 	__u32 offset = packet->l3 + sizeof(struct ipv6_header);
 
+	pull_headers(skb);
 	if (packet->l4)
 		return;
 	for (int i = 0; i < IPV6_EXTENSIONS_MAX && is_extension(packet->proto); i++) {

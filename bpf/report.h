@@ -51,8 +51,7 @@ static __always_inline bool take_denied(__u64 now)
 }
 
 /* report_denied hands the agent the head of a dropped packet, so that its sender learns of it at once. */
-static __always_inline void report_denied(struct __sk_buff *skb, const struct packet *packet,
-					  enum hf_group group)
+static __always_inline void report_denied(struct __sk_buff *skb, const struct packet *packet, enum hf_group group)
 {
 	struct hf_event_denied *denied;
 	__u64 now = bpf_ktime_get_ns();
