@@ -66,10 +66,9 @@ static int run_checked(struct run *run, const uint8_t *data, size_t len, const c
 	if (!run_is_pass(action) && !run_is_drop(action) && !run_is_stolen(run, action))
 		fail_msg("%s: action %d at %zu octets", what, action, len);
 	if (run_fates(&b) - run_fates(&a) != 1)
-		fail_msg("%s: %llu fates at %zu octets", what,
-			 (unsigned long long)(run_fates(&b) - run_fates(&a)), len);
-	if (b.out_by_policy != a.out_by_policy || b.in_pass != a.in_pass ||
-	    b.out_clear != a.out_clear)
+		fail_msg("%s: %llu fates at %zu octets", what, (unsigned long long)(run_fates(&b) - run_fates(&a)),
+			 len);
+	if (b.out_by_policy != a.out_by_policy || b.in_pass != a.in_pass || b.out_clear != a.out_clear)
 		fail_msg("%s: passed as allowed at %zu octets", what, len);
 	if (b.malformed_passed != a.malformed_passed && run->config->flags & HF_CONFIG_STRICT)
 		fail_msg("%s: passed unread at %zu octets", what, len);
@@ -172,8 +171,7 @@ static void test_cut_off_header_is_malformed(void **state)
 		packet_fill(&packet, 40, 0);
 		for (size_t len = packet.l3; len < packet.l3 + (v4 ? 20 : 40); len++) {
 			assert_true(run_is_drop(run_checked(&egress, packet.data, len, "egress")));
-			assert_true(
-				run_is_drop(run_checked(&ingress, packet.data, len, "ingress")));
+			assert_true(run_is_drop(run_checked(&ingress, packet.data, len, "ingress")));
 		}
 	}
 	count = run_counts(&egress);
@@ -224,12 +222,10 @@ static void test_mutations(void **state)
 		uint32_t changes = 1 + next_random(&seed) % 6;
 
 		while (changes--)
-			packet.data[12 + next_random(&seed) % (len - 12)] =
-				(uint8_t)next_random(&seed);
+			packet.data[12 + next_random(&seed) % (len - 12)] = (uint8_t)next_random(&seed);
 		if (next_random(&seed) % 4 == 0)
 			len = ETH_LEN + next_random(&seed) % (uint32_t)(len - ETH_LEN + 1);
-		egress.config->flags = ingress.config->flags = next_random(&seed) &
-							       HF_CONFIG_STRICT;
+		egress.config->flags = ingress.config->flags = next_random(&seed) & HF_CONFIG_STRICT;
 		run_checked(&egress, packet.data, len, "egress, mutation");
 		run_checked(&ingress, packet.data, len, "ingress, mutation");
 		if (i % 256 == 255)
@@ -262,10 +258,8 @@ static void test_ipv4_lengths(void **state)
 	for (uint8_t total = 1; total < 20; total++) {
 		packet_simple(&packet, LOCAL4, REMOTE4, 60);
 		packet.data[packet.l3 + 3] = total;
-		assert_true(
-			run_is_drop(run_checked(&egress, packet.data, packet.len, "total length")));
-		assert_true(run_is_drop(
-			run_checked(&ingress, packet.data, packet.len, "total length")));
+		assert_true(run_is_drop(run_checked(&egress, packet.data, packet.len, "total length")));
+		assert_true(run_is_drop(run_checked(&ingress, packet.data, packet.len, "total length")));
 	}
 }
 
@@ -334,8 +328,7 @@ static void test_extension_lengths(void **state)
 		packet.data[packet.l4 + 1] = (uint8_t)len;
 		packet_fill(&packet, 600, 0);
 		/* What lies there is no ESP that anybody said: only the first header's word counts. */
-		assert_true(run_is_stolen(&egress,
-					  run_checked(&egress, packet.data, packet.len, "length")));
+		assert_true(run_is_stolen(&egress, run_checked(&egress, packet.data, packet.len, "length")));
 		drain_all(&egress);
 	}
 }
@@ -350,6 +343,29 @@ static void test_no_next_header(void **state)
 	assert_true(run_is_stolen(&egress, run_checked(&egress, packet.data, packet.len, "bare")));
 	packet.data[packet.next_header] = IPPROTO_UDP; /* that is a length of BIG TCP */
 	assert_true(run_is_drop(run_checked(&egress, packet.data, packet.len, "jumbo")));
+}
+
+/*
+ * Frames that the fast way does not trust, because their first octet could be an IP header's, meet the same fate as
+ * others.
+ */
+static void test_doubtful_frames(void **state)
+{
+	static const uint8_t first[] = { 0x00, 0x40, 0x45, 0x4f, 0x60, 0x6f, 0x02, 0xff };
+	struct hf_pair pairs[] = { run_pair(LOCAL6, REMOTE6), run_pair(LOCAL4, REMOTE4) };
+	struct packet_bytes packet;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(first); i++) {
+		for (int v4 = 0; v4 < 2; v4++) {
+			packet_simple(&packet, v4 ? LOCAL4 : LOCAL6, v4 ? REMOTE4 : REMOTE6, 50);
+			packet.data[0] = first[i];
+			assert_true(run_is_stolen(&egress, run_checked(&egress, packet.data, packet.len, "doubtful")));
+			assert_int_equal(run_queue(&egress, &pairs[v4]), egress.event.queue);
+			assert_memory_equal(&egress.event.pair, &pairs[v4], sizeof(pairs[v4]));
+			drain_all(&egress);
+		}
+	}
 }
 
 static void test_vlan_depth(void **state)
