@@ -387,7 +387,8 @@ int main(void)
 		TEST(test_not_strict),	     TEST(test_mutations),
 		TEST(test_ipv4_lengths),     TEST(test_v4_mapped),
 		TEST(test_extension_chains), TEST(test_extension_lengths),
-		TEST(test_no_next_header),   TEST(test_vlan_depth),
+		TEST(test_no_next_header),   TEST(test_doubtful_frames),
+		TEST(test_vlan_depth),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
