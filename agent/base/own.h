@@ -26,19 +26,19 @@ static inline void own_free_ptr(void *slot)
 #define OWN_FREE OWN(own_free_ptr)
 
 /* TAKE moves the pointer out of an owning local, which is left NULL. */
-#define TAKE(pointer)                             \
-	({                                        \
+#define TAKE(pointer)                                   \
+	({                                              \
 		__typeof__(pointer) taken_ = (pointer); \
-		(pointer) = NULL;                 \
-		taken_;                           \
+		(pointer) = NULL;                       \
+		taken_;                                 \
 	})
 
 /* TAKE_FD moves the descriptor out of an owning local, which is left -1. */
-#define TAKE_FD(fd)               \
-	({                        \
+#define TAKE_FD(fd)                \
+	({                         \
 		int taken_ = (fd); \
-		(fd) = -1;        \
-		taken_;           \
+		(fd) = -1;         \
+		taken_;            \
 	})
 
 #endif

@@ -63,11 +63,11 @@ struct peer_view {
 struct core_counts {
 	uint32_t peers, peers_max;
 	uint32_t by_state[PEER_STATES];
-	uint64_t peers_full;	/* a new pair found no room */
-	uint64_t evicted;	/* a remembered failure made room for a new pair */
+	uint64_t peers_full; /* a new pair found no room */
+	uint64_t evicted;    /* a remembered failure made room for a new pair */
 	uint64_t failures[FAILURES];
-	uint64_t secured;	/* times a pair became secure */
-	uint64_t handoffs_cut;	/* the sender was faster than re-injection: order given up */
+	uint64_t secured;      /* times a pair became secure */
+	uint64_t handoffs_cut; /* the sender was faster than re-injection: order given up */
 };
 
 void core_count(const struct core *core, struct core_counts *out);

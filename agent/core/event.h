@@ -15,8 +15,8 @@
 
 /* Algorithms of a Child SA, in the order of the profile. */
 enum child_algorithm {
-	CHILD_AES_GCM_16_256, /* RFC 4106: 32 octets key, 4 salt */
-	CHILD_AES_GCM_16_128, /* 16 + 4 */
+	CHILD_AES_GCM_16_256,	 /* RFC 4106: 32 octets key, 4 salt */
+	CHILD_AES_GCM_16_128,	 /* 16 + 4 */
 	CHILD_CHACHA20_POLY1305, /* RFC 7634: 32 + 4 */
 };
 
@@ -37,16 +37,16 @@ enum core_event_type {
 	EVENT_KEY,	 /* answer to LOOKUP: a key that policy accepts was found */
 	EVENT_NO_KEY,	 /* answer to LOOKUP: proved that the peer has none */
 	EVENT_LOOKUP_FAILED,
-	EVENT_CHILD_UP,	       /* answer to NEGOTIATE, or the peer's own doing (responder) */
+	EVENT_CHILD_UP, /* answer to NEGOTIATE, or the peer's own doing (responder) */
 	EVENT_NEGOTIATION_FAILED,
-	EVENT_SA_ADDED,	       /* answer to SA_ADD; error != 0: the kernel refused */
-	EVENT_POLICY_SET,      /* answer to POLICY_SET; error likewise */
-	EVENT_DRAINED,	       /* answer to DRAIN */
-	EVENT_SEALS,	       /* answer to CHECK_SEALS: whether ESP came from the peer */
-	EVENT_SA_EXPIRED,      /* an SA reached its soft or hard limit, or vanished */
-	EVENT_POLICY_GONE,     /* somebody else removed a policy of ours */
-	EVENT_LOCAL_GONE,      /* pair.local is no address of this host any more */
-	EVENT_ADOPT,	       /* at start: the kernel already holds SAs and policies of this pair */
+	EVENT_SA_ADDED,	   /* answer to SA_ADD; error != 0: the kernel refused */
+	EVENT_POLICY_SET,  /* answer to POLICY_SET; error likewise */
+	EVENT_DRAINED,	   /* answer to DRAIN */
+	EVENT_SEALS,	   /* answer to CHECK_SEALS: whether ESP came from the peer */
+	EVENT_SA_EXPIRED,  /* an SA reached its soft or hard limit, or vanished */
+	EVENT_POLICY_GONE, /* somebody else removed a policy of ours */
+	EVENT_LOCAL_GONE,  /* pair.local is no address of this host any more */
+	EVENT_ADOPT,	   /* at start: the kernel already holds SAs and policies of this pair */
 };
 
 struct core_event {

@@ -11,17 +11,19 @@
 		[HF_GROUP_BLOCK] = GATE_##block                                                              \
 	}
 
+/* clang-format off */
 static const enum gate_show show[PEER_STATES][HF_GROUP_COUNT] = {
-	/*                        clear  clear-or-private  private-or-clear  private  block */
-	[PEER_IDLE] = ROW(NONE, NONE, NONE, NONE, NONE),
-	[PEER_LOOKUP] = ROW(NONE, NONE, HOLD, HOLD, NONE),
-	[PEER_NEGOTIATE] = ROW(NONE, NONE, HOLD, HOLD, NONE),
-	[PEER_INSTALL] = ROW(NONE, NONE, HOLD, HOLD, NONE),
-	[PEER_HANDOFF] = ROW(NONE, HOLD, HOLD, HOLD, NONE),
-	[PEER_SECURE] = ROW(NONE, SECURE, SECURE, SECURE, NONE),
-	[PEER_CLEAR] = ROW(NONE, NONE, CLEAR, BLOCK, NONE),
-	[PEER_DENIED] = ROW(NONE, NONE, BLOCK, BLOCK, NONE),
+	/*                      clear  clear-or-private  private-or-clear  private  block */
+	[PEER_IDLE]      = ROW(NONE,  NONE,             NONE,             NONE,    NONE),
+	[PEER_LOOKUP]    = ROW(NONE,  NONE,             HOLD,             HOLD,    NONE),
+	[PEER_NEGOTIATE] = ROW(NONE,  NONE,             HOLD,             HOLD,    NONE),
+	[PEER_INSTALL]   = ROW(NONE,  NONE,             HOLD,             HOLD,    NONE),
+	[PEER_HANDOFF]   = ROW(NONE,  HOLD,             HOLD,             HOLD,    NONE),
+	[PEER_SECURE]    = ROW(NONE,  SECURE,           SECURE,           SECURE,  NONE),
+	[PEER_CLEAR]     = ROW(NONE,  NONE,             CLEAR,            BLOCK,   NONE),
+	[PEER_DENIED]    = ROW(NONE,  NONE,             BLOCK,            BLOCK,   NONE),
 };
+/* clang-format on */
 
 static enum hf_group effective(enum hf_group group, bool sticky)
 {

@@ -18,8 +18,8 @@ enum peer_state {
 	PEER_INSTALL,	/* SAs are being installed, the gate is still as before */
 	PEER_HANDOFF,	/* SAs stand; held packets go out sealed, newer ones queue behind */
 	PEER_SECURE,
-	PEER_CLEAR,	/* decided: in clear for a while */
-	PEER_DENIED,	/* decided: not at all for a while */
+	PEER_CLEAR,  /* decided: in clear for a while */
+	PEER_DENIED, /* decided: not at all for a while */
 	PEER_STATES
 };
 

@@ -42,11 +42,11 @@ struct peer {
 	unsigned int drains; /* in this handoff */
 	unsigned int looks;  /* whether the peer seals, since the SAs stand */
 	enum failure failure;
-	unsigned int failures; /* in a row */
-	enum gate_show shown;  /* the gate entry as last ordered */
-	uint64_t since_ns;     /* in this state */
-	uint64_t until_ns;     /* of CLEAR and DENIED */
-	struct child child;    /* keys only while they are being installed */
+	unsigned int failures;			/* in a row */
+	enum gate_show shown;			/* the gate entry as last ordered */
+	uint64_t since_ns;			/* in this state */
+	uint64_t until_ns;			/* of CLEAR and DENIED */
+	struct child child;			/* keys only while they are being installed */
 	uint32_t old_spi_in_be, old_spi_out_be; /* replaced by a rekey, to be removed; 0 = none */
 };
 

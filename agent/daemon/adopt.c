@@ -132,7 +132,8 @@ int agent_adopt(struct agent *agent, struct err *err)
 		}
 	}
 	if (search.full)
-		log_error("more pairs stand in the kernel than [limits] peers allows: raise it, or run `holdfast unload`");
+		log_error(
+			"more pairs stand in the kernel than [limits] peers allows: raise it, or run `holdfast unload`");
 	if (adopted || removed)
 		log_info("adopted %u secured pairs of an earlier agent, removed the pieces of %u", adopted, removed);
 	return 0;

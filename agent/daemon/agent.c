@@ -213,12 +213,14 @@ static int open_rooms(struct agent *agent, struct err *err)
 	};
 	int error = open_core(agent, err);
 
+	/* First, because it is refused while another agent lives: nothing of that one's has been touched by then. */
+	if (error == 0)
+		error = control_open(&agent->control, agent->base, agent->config.control_socket, agent_answer, agent,
+				     err);
 	if (error == 0)
 		error = netlink_open(&agent->nl, &agent_netlink_events, agent, err);
 	if (error == 0)
 		error = dataplane_open(&agent->dp, &options, err);
-	if (error == 0)
-		error = control_open(&agent->control, agent->base, agent->config.control_socket, agent_answer, agent, err);
 	return error;
 }
 

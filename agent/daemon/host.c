@@ -95,7 +95,8 @@ int host_apply_interfaces(struct agent *agent, struct err *err)
 			continue;
 		}
 		if (!link->attached) /* attach() has told why in the log */
-			return err_set(err, -ENODEV, "interface %s cannot be protected: see the line above", link->name);
+			return err_set(err, -ENODEV, "interface %s cannot be protected: see the line above",
+				       link->name);
 	}
 	return 0;
 }

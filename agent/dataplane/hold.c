@@ -113,7 +113,7 @@ static void let_go(struct dataplane *dp, struct hf_queue *queue, struct hf_slot_
 static bool close_empty(struct dataplane *dp, struct hf_queue *queue, uint32_t index)
 {
 	struct hf_hold hold;
-	uint64_t state = queue_state(queue);
+	__u64 state = queue_state(queue);
 
 	if (bpf_map_lookup_elem(dp->map[DP_HOLD], &queue->pair, &hold) == 0 && hold.queue == index)
 		bpf_map_delete_elem(dp->map[DP_HOLD], &queue->pair);

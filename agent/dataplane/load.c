@@ -22,9 +22,9 @@
 #define PIN_PATH_MAX 128
 
 const char *const dp_map_names[DP_MAPS] = {
-	[DP_POLICY] = "hf_policy", [DP_GATE] = "hf_gate",   [DP_HOLD] = "hf_hold",     [DP_QUEUE] = "hf_queue",
+	[DP_POLICY] = "hf_policy", [DP_GATE] = "hf_gate",	  [DP_HOLD] = "hf_hold",     [DP_QUEUE] = "hf_queue",
 	[DP_SLOT] = "hf_slot",	   [DP_SLOT_BIG] = "hf_slot_big", [DP_EXEMPT] = "hf_exempt", [DP_CONFIG] = "hf_config",
-	[DP_CURSOR] = "hf_cursor", [DP_COUNT] = "hf_count", [DP_AGENT] = "hf_agent",   [DP_RING] = "hf_ring",
+	[DP_CURSOR] = "hf_cursor", [DP_COUNT] = "hf_count",	  [DP_AGENT] = "hf_agent",   [DP_RING] = "hf_ring",
 };
 
 static void pin_path(char out[PIN_PATH_MAX], const char *name)
@@ -55,7 +55,8 @@ static int prepare_pin_dir(struct err *err)
 
 	if (statfs(BPFFS, &fs) < 0 || (unsigned long)fs.f_type != BPF_FS_MAGIC)
 		return err_set(err, -ENODEV,
-			       BPFFS " is no BPF file system: mount one with `mount -t bpf bpf " BPFFS "` and start again");
+			       BPFFS " is no BPF file system: mount one with `mount -t bpf bpf " BPFFS
+				     "` and start again");
 	if (mkdir(HF_PIN_DIR, 0700) < 0 && errno != EEXIST)
 		return err_set(err, -errno, HF_PIN_DIR " cannot be made: %s", strerror(errno));
 	return 0;
@@ -104,17 +105,19 @@ static int adopt_map(struct dataplane *dp, struct bpf_map *map, enum dp_map whic
 	if (fd < 0 && errno != ENOENT)
 		return err_set(err, -errno, "%s cannot be opened: %s", path, strerror(errno));
 	if (fd >= 0) {
-		if (!is_map(fd) || bpf_obj_get_info_by_fd(fd, &info, &info_len) < 0 || info.type != bpf_map__type(map) ||
-		    info.key_size != bpf_map__key_size(map) || info.value_size != bpf_map__value_size(map))
-			return err_set(err, -EEXIST,
-				       "%s is pinned there by something that is not this version of holdfast: look at it with "
-				       "`bpftool map show pinned %s`, then run `holdfast unload` or remove it",
-				       path, path);
+		if (!is_map(fd) || bpf_obj_get_info_by_fd(fd, &info, &info_len) < 0 ||
+		    info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
+		    info.value_size != bpf_map__value_size(map))
+			return err_set(
+				err, -EEXIST,
+				"%s is pinned there by something that is not this version of holdfast: look at it with "
+				"`bpftool map show pinned %s`, then run `holdfast unload` or remove it",
+				path, path);
 		if (which == DP_CONFIG && check_version(fd, err) < 0)
 			return -EPROTO;
 		if (wanted && info.max_entries != wanted)
-			log_warn("%s keeps its %u entries until `holdfast unload`; the configuration wants %u", dp_map_names[which],
-				 info.max_entries, wanted);
+			log_warn("%s keeps its %u entries until `holdfast unload`; the configuration wants %u",
+				 dp_map_names[which], info.max_entries, wanted);
 		wanted = info.max_entries;
 		dp->adopted = true;
 	}
@@ -128,7 +131,7 @@ static int adopt_maps(struct dataplane *dp, struct bpf_object *object, const str
 		      struct err *err)
 {
 	uint32_t wanted[DP_MAPS] = {
-		[DP_GATE] = options->gate_entries,    [DP_HOLD] = options->queues, [DP_QUEUE] = options->queues,
+		[DP_GATE] = options->gate_entries,  [DP_HOLD] = options->queues, [DP_QUEUE] = options->queues,
 		[DP_SLOT_BIG] = options->slots_big, [DP_SLOT] = options->slots,
 	};
 
@@ -148,11 +151,13 @@ static int adopt_maps(struct dataplane *dp, struct bpf_object *object, const str
 static int explain_load(int error, struct err *err)
 {
 	if (error == -EPERM)
-		return err_set(err, error,
-			       "the kernel does not allow BPF here: run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
+		return err_set(
+			err, error,
+			"the kernel does not allow BPF here: run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
 	if (error == -ENOMEM)
 		return err_set(err, error, "no memory for the maps: lower [limits] hold_slots or gate_entries");
-	return err_set(err, error, "the kernel refused the BPF programs (%s): %s; `holdfast doctor` tells what is missing",
+	return err_set(err, error,
+		       "the kernel refused the BPF programs (%s): %s; `holdfast doctor` tells what is missing",
 		       strerror(-error), libbpf_said);
 }
 

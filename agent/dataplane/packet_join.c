@@ -45,6 +45,9 @@ enum packet_join_result packet_join_add(struct packet_join *join, const uint8_t 
 	payload = p.len - payload_at;
 	if (p.more_fragments && (!payload || payload % 8))
 		return PACKET_JOIN_OTHER;
+	/* The same identification from the start again: another datagram, and what was gathered will never be whole. */
+	if (p.fragment_offset == 0 && join->len && same_datagram(&join->first, &p))
+		packet_join_clear(join);
 	have = join->len ? join->len - join->first.unfragmentable : 0;
 	if (p.fragment_offset != have || (join->len && !same_datagram(&join->first, &p)))
 		return PACKET_JOIN_OTHER;

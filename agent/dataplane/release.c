@@ -18,20 +18,14 @@
 #include "dataplane/release_socket.h"
 
 /* Which socket, among those that seal and among those that do not. */
-enum place {
-	WHOLE_V4,
-	WHOLE_V6,
-	PAYLOAD_V4_UDP,
-	PAYLOAD_V4_ICMP,
-	PAYLOAD_V4_TCP,
-	PAYLOAD_V6,
-	PLACES
-};
-_Static_assert(PLACES <= HF_RELEASE_SOCKETS,
-	       "every socket's cookie must find a place in hf_config");
+enum place { WHOLE_V4, WHOLE_V6, PAYLOAD_V4_UDP, PAYLOAD_V4_ICMP, PAYLOAD_V4_TCP, PAYLOAD_V6, PLACES };
+_Static_assert(PLACES <= HF_RELEASE_SOCKETS, "every socket's cookie must find a place in hf_config");
 
-/* Datagrams being joined at a time: two CPUs may have sent fragments to one pair in turns; more is rare. */
-#define JOINS 4
+/* Datagrams being joined at a time, of all pairs: each is one whose last fragment a sender is about to send. */
+#define JOINS 8
+
+/* The fragments of a datagram are sent by one call; what does not follow within a second never will. */
+#define JOIN_NS 1000000000ull
 
 /* ICMP errors to local senders per second, as many as the egress program reports at most. */
 #define TELL_PER_SECOND HF_DENIED_PER_SECOND
@@ -49,7 +43,8 @@ struct release {
 	uint32_t path_mtu;	      /* of the pair, 0 = not asked since release_begin */
 
 	struct packet_join join[JOINS];
-	unsigned int join_next; /* whose place is taken when all are in use: the oldest */
+	uint64_t join_ns[JOINS]; /* when the first fragment was held */
+	unsigned int join_next;	 /* whose place is taken when all are in use: the oldest */
 
 	time_t tell_second; /* the second tell_left belongs to */
 	unsigned int tell_left;
@@ -61,9 +56,9 @@ static const struct release_policy BYPASS = { .kind = RELEASE_POLICY_BYPASS };
 
 static int open_all(struct release *release, struct err *err)
 {
-	static const uint8_t proto[PLACES] = { [PAYLOAD_V4_UDP] = IPPROTO_UDP,
-					       [PAYLOAD_V4_ICMP] = IPPROTO_ICMP,
-					       [PAYLOAD_V4_TCP] = IPPROTO_TCP };
+	static const uint8_t proto[PLACES] = {
+		[PAYLOAD_V4_UDP] = IPPROTO_UDP, [PAYLOAD_V4_ICMP] = IPPROTO_ICMP, [PAYLOAD_V4_TCP] = IPPROTO_TCP
+	};
 	int i, rc = 0;
 
 	for (i = 0; i < PLACES && !rc; i++) {
@@ -92,11 +87,10 @@ int release_open(struct release **out, struct hf_agent *count, struct err *err)
 	rc = open_all(release, err);
 	if (rc) {
 		release_close(release);
-		return err_set(
-			err, rc,
-			"policy on a raw socket (IP_XFRM_POLICY): %s; CAP_NET_ADMIN and a kernel with "
-			"XFRM_USER are needed",
-			strerror(-rc));
+		return err_set(err, rc,
+			       "policy on a raw socket (IP_XFRM_POLICY): %s; CAP_NET_ADMIN and a kernel with "
+			       "XFRM_USER are needed",
+			       strerror(-rc));
 	}
 	*out = release;
 	return 0;
@@ -115,8 +109,7 @@ void release_close(struct release *release)
 	free(release);
 }
 
-void release_cookies(const struct release *release, __u64 sealed[HF_RELEASE_SOCKETS],
-		     __u64 bypass[HF_RELEASE_SOCKETS])
+void release_cookies(const struct release *release, __u64 sealed[HF_RELEASE_SOCKETS], __u64 bypass[HF_RELEASE_SOCKETS])
 {
 	int i;
 
@@ -149,8 +142,7 @@ static bool may_tell(struct release *release)
  * The error goes from the sender's address to the same address through a PAYLOAD socket: unlike with a header of
  * our own, the kernel then insists that the address is this host's, so that nothing can leave the host.
  */
-static void tell(struct release *release, const uint8_t *icmp, int len, uint32_t mark,
-		 uint32_t ifindex)
+static void tell(struct release *release, const uint8_t *icmp, int len, uint32_t mark, uint32_t ifindex)
 {
 	struct release_socket *socket;
 	struct packet packet;
@@ -158,8 +150,7 @@ static void tell(struct release *release, const uint8_t *icmp, int len, uint32_t
 	if (len <= 0 || packet_parse(&packet, icmp, (size_t)len) || !may_tell(release))
 		return;
 	socket = &release->bypass[packet.v4 ? PAYLOAD_V4_ICMP : PAYLOAD_V6];
-	if (release_socket_label(socket, mark, 0) ||
-	    release_socket_send(socket, &packet, icmp, ifindex))
+	if (release_socket_label(socket, mark, 0) || release_socket_send(socket, &packet, icmp, ifindex))
 		return;
 	release->count->told_sender++;
 }
@@ -193,15 +184,13 @@ static uint32_t mtu_to_tell(struct release *release, const struct hf_slot_head *
 	return release->path_mtu;
 }
 
-static void tell_too_big(struct release *release, const struct hf_slot_head *head,
-			 const uint8_t *data, size_t len)
+static void tell_too_big(struct release *release, const struct hf_slot_head *head, const uint8_t *data, size_t len)
 {
 	uint8_t icmp[ICMP_MAX];
 	uint32_t mtu = mtu_to_tell(release, head);
 
 	if (mtu)
-		tell(release, icmp, packet_icmp_too_big(icmp, sizeof(icmp), data, len, mtu),
-		     head->mark, head->ifindex);
+		tell(release, icmp, packet_icmp_too_big(icmp, sizeof(icmp), data, len, mtu), head->mark, head->ifindex);
 }
 
 /* ---- one packet that is whole ---- */
@@ -225,9 +214,8 @@ static enum place payload_place(const struct packet *packet)
 }
 
 /* The policy is asked for with every packet: a socket that seals has that of whichever pair it last served. */
-static int send_through(struct release *release, enum place place,
-			const struct release_policy *policy, const struct hf_slot_head *head,
-			const struct packet *packet, const uint8_t *data)
+static int send_through(struct release *release, enum place place, const struct release_policy *policy,
+			const struct hf_slot_head *head, const struct packet *packet, const uint8_t *data)
 {
 	bool seal = policy->kind == RELEASE_POLICY_SEAL;
 	struct release_socket *socket = seal ? &release->seal[place] : &release->bypass[place];
@@ -240,8 +228,7 @@ static int send_through(struct release *release, enum place place,
 	return err;
 }
 
-static int send_whole(struct release *release, const struct hf_slot_head *head, const uint8_t *data,
-		      size_t len)
+static int send_whole(struct release *release, const struct hf_slot_head *head, const uint8_t *data, size_t len)
 {
 	const struct release_policy *policy = &release->policy;
 	enum place place;
@@ -271,8 +258,7 @@ static void count_sent(struct release *release, int err)
 		count->released_clear++;
 }
 
-static void release_whole(struct release *release, const struct hf_slot_head *head, uint8_t *data,
-			  size_t len)
+static void release_whole(struct release *release, const struct hf_slot_head *head, uint8_t *data, size_t len)
 {
 	int err = packet_complete(data, len);
 
@@ -326,13 +312,18 @@ static void drop_join(struct release *release, struct packet_join *join)
 	packet_join_clear(join);
 }
 
-static bool try_join(struct release *release, struct packet_join *join,
-		     const struct hf_slot_head *head, const uint8_t *data)
+static bool try_join(struct release *release, int at, const struct hf_slot_head *head, const uint8_t *data)
 {
+	struct packet_join *join = &release->join[at];
+	unsigned int had = join->fragments;
 	enum packet_join_result result = packet_join_add(join, data, head->len);
 
 	if (result == PACKET_JOIN_OTHER)
 		return false;
+	if (join->fragments == 1) {
+		release->count->drop_malformed += had; /* the datagram began anew */
+		release->join_ns[at] = head->time_ns;
+	}
 	if (result == PACKET_JOIN_WHOLE) {
 		release->count->reassembled += join->fragments - 1;
 		release_whole(release, head, join->data, join->len);
@@ -342,34 +333,34 @@ static bool try_join(struct release *release, struct packet_join *join,
 }
 
 /*
- * Sealed one by one in transport mode, fragments do not arrive, so they wait for the rest of their datagram.
- * One that never becomes whole (a fragment gave way to a newer packet in the full queue) is no packet any more:
- * its fragments count as malformed.
+ * Sealed one by one in transport mode, fragments do not arrive, so they wait for the rest of their datagram, also
+ * from one drain of the queue to the next: the sender may be in the middle of it. One that never becomes whole (a
+ * fragment gave way to a newer packet in the full queue) is no packet any more: its fragments count as malformed.
  */
 static void gather(struct release *release, const struct hf_slot_head *head, const uint8_t *data)
 {
-	struct packet_join *oldest = &release->join[release->join_next];
 	int i;
 
-	for (i = 0; i < JOINS; i++)
-		if (release->join[i].len && try_join(release, &release->join[i], head, data))
+	for (i = 0; i < JOINS; i++) {
+		if (release->join[i].len && head->time_ns > release->join_ns[i] + JOIN_NS)
+			drop_join(release, &release->join[i]);
+		if (release->join[i].len && try_join(release, i, head, data))
 			return;
-	for (i = 0; i < JOINS; i++)
-		if (!release->join[i].len) {
-			if (!try_join(release, &release->join[i], head, data))
-				release->count->drop_malformed++;
-			return;
-		}
-	drop_join(release, oldest);
-	if (!try_join(release, oldest, head, data))
+	}
+	for (i = 0; i < JOINS && release->join[i].len; i++)
+		;
+	if (i == JOINS) {
+		i = (int)release->join_next;
+		release->join_next = (release->join_next + 1) % JOINS;
+		drop_join(release, &release->join[i]);
+	}
+	if (!try_join(release, i, head, data))
 		release->count->drop_malformed++;
-	release->join_next = (release->join_next + 1) % JOINS;
 }
 
 /* ---- one pair ---- */
 
-int release_begin(struct release *release, const struct hf_pair *pair,
-		  const struct release_how *how, struct err *err)
+int release_begin(struct release *release, const struct hf_pair *pair, const struct release_how *how, struct err *err)
 {
 	struct release_policy policy = BYPASS;
 	char text[PAIR_TEXT_MAX];
@@ -384,11 +375,10 @@ int release_begin(struct release *release, const struct hf_pair *pair,
 						  .reqid = how->reqid };
 		if (how->tunnel)
 			policy.pair = *pair;
-		rc = release_socket_policy(
-			&release->seal[addr_is_v4(&pair->local) ? WHOLE_V4 : WHOLE_V6], &policy);
+		rc = release_socket_policy(&release->seal[addr_is_v4(&pair->local) ? WHOLE_V4 : WHOLE_V6], &policy);
 		if (rc)
-			return err_set(err, rc, "%s: policy on a raw socket: %s",
-				       pair_format(text, pair), strerror(-rc));
+			return err_set(err, rc, "%s: policy on a raw socket: %s", pair_format(text, pair),
+				       strerror(-rc));
 	}
 	release->pair = *pair;
 	release->policy = policy;
@@ -397,8 +387,8 @@ int release_begin(struct release *release, const struct hf_pair *pair,
 	return 0;
 }
 
-static void release_sealed(struct release *release, const struct hf_slot_head *head,
-			   const struct packet *packet, const uint8_t *data)
+static void release_sealed(struct release *release, const struct hf_slot_head *head, const struct packet *packet,
+			   const uint8_t *data)
 {
 	if (send_through(release, packet->v4 ? WHOLE_V4 : WHOLE_V6, &BYPASS, head, packet, data))
 		release->count->drop_error++;
@@ -420,8 +410,7 @@ void release_packet(struct release *release, const struct hf_slot_head *head, ui
 		return;
 	}
 	/* What policy allows one pair is no word about another, whatever brought its packet here. */
-	if (!addr_equal(&packet.src, &release->pair.local) ||
-	    !addr_equal(&packet.dst, &release->pair.remote)) {
+	if (!addr_equal(&packet.src, &release->pair.local) || !addr_equal(&packet.dst, &release->pair.remote)) {
 		count->drop_malformed++;
 		return;
 	}
@@ -429,8 +418,7 @@ void release_packet(struct release *release, const struct hf_slot_head *head, ui
 		release_sealed(release, head, &packet, data);
 	else if (head->gso_size)
 		release_gso(release, head, data);
-	else if (packet.fragment && release->policy.kind == RELEASE_POLICY_SEAL &&
-		 !release->policy.tunnel)
+	else if (packet.fragment && release->policy.kind == RELEASE_POLICY_SEAL && !release->policy.tunnel)
 		gather(release, head, data);
 	else
 		release_whole(release, head, data, head->len);
@@ -438,10 +426,5 @@ void release_packet(struct release *release, const struct hf_slot_head *head, ui
 
 void release_end(struct release *release)
 {
-	int i;
-
-	for (i = 0; i < JOINS; i++)
-		drop_join(release, &release->join[i]);
-	release->join_next = 0;
 	release->begun = false;
 }

@@ -38,22 +38,21 @@ void release_close(struct release *release);
  * release_cookies writes the SO_COOKIE of every socket that re-injects, 0 for unused places: `sealed` those whose
  * packets the egress program must never see in clear, `bypass` those that send in clear as well.
  */
-void release_cookies(const struct release *release, __u64 sealed[HF_RELEASE_SOCKETS],
-		     __u64 bypass[HF_RELEASE_SOCKETS]);
+void release_cookies(const struct release *release, __u64 sealed[HF_RELEASE_SOCKETS], __u64 bypass[HF_RELEASE_SOCKETS]);
 
 /* release_begin sets the sockets up for the pair. -errno when the kernel refuses the policy. */
-int release_begin(struct release *release, const struct hf_pair *pair,
-		  const struct release_how *how, struct err *err);
+int release_begin(struct release *release, const struct hf_pair *pair, const struct release_how *how, struct err *err);
 
 /*
  * release_packet sends one held packet of the pair given to release_begin: checksums completed, GSO cut, fragments
  * joined, mark, priority and source address kept. HF_HELD_SEALED goes out as it is. Whatever becomes of the
  * packet is counted; a packet that does not fit the path is answered to its sender or fragmented where
- * the sender allows. The bytes may be changed in place. Fragments may be kept back until the datagram is whole, or release_end.
+ * the sender allows. The bytes may be changed in place. Fragments are kept back until their datagram is whole, also
+ * beyond release_end, since its sender may be in the middle of it.
  */
 void release_packet(struct release *release, const struct hf_slot_head *head, uint8_t *data);
 
-/* release_end sends what was kept back and forgets the pair. */
+/* release_end forgets the pair. */
 void release_end(struct release *release);
 
 /* release_denied tells the local sender of a packet that will never be sent (ICMP administratively prohibited). */

@@ -104,11 +104,11 @@ struct hf_slot_head {
 	__u32 owner; /* 0 = free, else 1 + index of the queue that holds it */
 	__u32 len;   /* octets in data, from the IP header on */
 	struct hf_pair pair;
-	__u64 time_ns;	 /* when it was held */
-	__u32 ifindex;	 /* device it was leaving through */
-	__u32 mark;	 /* skb->mark */
-	__u32 priority;	 /* skb->priority */
-	__u32 gso_size;	 /* payload octets per segment, 0 = not GSO */
+	__u64 time_ns;	/* when it was held */
+	__u32 ifindex;	/* device it was leaving through */
+	__u32 mark;	/* skb->mark */
+	__u32 priority; /* skb->priority */
+	__u32 gso_size; /* payload octets per segment, 0 = not GSO */
 	enum hf_held held;
 	__u32 reserved;
 };
@@ -228,7 +228,7 @@ struct hf_count {
 	__u64 in_drop_malformed;
 	/* reports */
 	__u64 events;
-	__u64 events_lost;  /* ring full: reported again with the pair's next packet */
+	__u64 events_lost;	/* ring full: reported again with the pair's next packet */
 	__u64 malformed_passed; /* unreadable IP header, nothing is protected */
 };
 

@@ -25,15 +25,13 @@ static const struct release_how CLEAR = { 0 };
 static uint8_t packet[LAB_FRAME_MAX], copy[LAB_FRAME_MAX];
 static struct lab_wire wire;
 
-static bool state_add(struct lab *lab, int ns, bool v4, int local, int remote, unsigned int reqid,
-		      const char *mode)
+static bool state_add(struct lab *lab, int ns, bool v4, int local, int remote, unsigned int reqid, const char *mode)
 {
-	return lab_try(
-		lab, ns,
-		"ip xfrm state add src %s dst %s proto esp spi 0x%x mode %s reqid %u replay-window 32 "
-		"aead 'rfc4106(gcm(aes))' 0x000102030405060708090a0b0c0d0e0f10111213 128",
-		lab_text(v4, local), lab_text(v4, remote),
-		0x1000 + (unsigned int)local * 16 + (unsigned int)remote, mode, reqid);
+	return lab_try(lab, ns,
+		       "ip xfrm state add src %s dst %s proto esp spi 0x%x mode %s reqid %u replay-window 32 "
+		       "aead 'rfc4106(gcm(aes))' 0x000102030405060708090a0b0c0d0e0f10111213 128",
+		       lab_text(v4, local), lab_text(v4, remote),
+		       0x1000 + (unsigned int)local * 16 + (unsigned int)remote, mode, reqid);
 }
 
 /* The lab of a test, which is skipped where the kernel has no ESP. */
@@ -41,10 +39,9 @@ static struct lab *esp_lab(void **state)
 {
 	struct lab *lab = *state;
 
-	if (!lab_try(
-		    lab, lab->a,
-		    "ip xfrm state add src 10.99.0.1 dst 10.99.0.2 proto esp spi 0x999 mode transport "
-		    "aead 'rfc4106(gcm(aes))' 0x000102030405060708090a0b0c0d0e0f10111213 128 2>/dev/null")) {
+	if (!lab_try(lab, lab->a,
+		     "ip xfrm state add src 10.99.0.1 dst 10.99.0.2 proto esp spi 0x999 mode transport "
+		     "aead 'rfc4106(gcm(aes))' 0x000102030405060708090a0b0c0d0e0f10111213 128 2>/dev/null")) {
 		print_message("skipped: this kernel has no ESP with AES-GCM\n");
 		skip();
 	}
@@ -57,16 +54,13 @@ static void sa(struct lab *lab, bool v4, int local, int remote, const char *mode
 	assert_true(state_add(lab, lab->a, v4, local, remote, REQID, mode));
 	assert_true(state_add(lab, lab->b, v4, local, remote, REQID, mode));
 	if (!strcmp(mode, "tunnel"))
-		lab_run(lab, lab->b,
-			"ip xfrm policy add src %s dst %s dir in tmpl src %s dst %s proto esp mode tunnel",
-			lab_text(v4, local), lab_text(v4, remote), lab_text(v4, local),
-			lab_text(v4, remote));
+		lab_run(lab, lab->b, "ip xfrm policy add src %s dst %s dir in tmpl src %s dst %s proto esp mode tunnel",
+			lab_text(v4, local), lab_text(v4, remote), lab_text(v4, local), lab_text(v4, remote));
 }
 
 static void policy(struct lab *lab, bool v4, int local, int remote)
 {
-	lab_run(lab, lab->a,
-		"ip xfrm policy add src %s dst %s dir out tmpl proto esp reqid %u mode transport",
+	lab_run(lab, lab->a, "ip xfrm policy add src %s dst %s dir out tmpl proto esp reqid %u mode transport",
 		lab_text(v4, local), lab_text(v4, remote), REQID);
 }
 
@@ -99,10 +93,7 @@ static void arrives_sealed(void **state)
 
 				sa(lab, v4, local, 2, mode ? "tunnel" : "transport");
 				memcpy(copy, packet, len);
-				assert_int_equal(lab_release(lab, &pair,
-							     mode ? &TUNNEL : &TRANSPORT, packet,
-							     len),
-						 0);
+				assert_int_equal(lab_release(lab, &pair, mode ? &TUNNEL : &TRANSPORT, packet, len), 0);
 				lab_expect_udp(fd, &pair, copy, len);
 				only_esp(lab);
 			}
@@ -130,22 +121,14 @@ static void no_other_sa_will_do(void **state)
 		for (size = 10; size < 9000; size += 4000, tried += 4) {
 			/* Wrong reqid, though the SA for these addresses stands. */
 			pair = lab_pair(v4, 1, 2);
-			assert_int_equal(lab_release(lab, &pair, &other, packet,
-						     lab_udp(packet, &pair, size)),
-					 0);
+			assert_int_equal(lab_release(lab, &pair, &other, packet, lab_udp(packet, &pair, size)), 0);
 			/* Wrong mode. */
-			assert_int_equal(lab_release(lab, &pair, &TUNNEL, packet,
-						     lab_udp(packet, &pair, size)),
-					 0);
+			assert_int_equal(lab_release(lab, &pair, &TUNNEL, packet, lab_udp(packet, &pair, size)), 0);
 			/* Another source, another destination: no SA, no policy of the host either. */
 			pair = lab_pair(v4, 3, 2);
-			assert_int_equal(lab_release(lab, &pair, &TRANSPORT, packet,
-						     lab_udp(packet, &pair, size)),
-					 0);
+			assert_int_equal(lab_release(lab, &pair, &TRANSPORT, packet, lab_udp(packet, &pair, size)), 0);
 			pair = lab_pair(v4, 1, 4);
-			assert_int_equal(lab_release(lab, &pair, &TRANSPORT, packet,
-						     lab_udp(packet, &pair, size)),
-					 0);
+			assert_int_equal(lab_release(lab, &pair, &TRANSPORT, packet, lab_udp(packet, &pair, size)), 0);
 		}
 	}
 	silence(lab);
@@ -164,20 +147,15 @@ static void changes_pairs(void **state)
 	sa(lab, true, 1, 2, "transport");
 	assert_true(state_add(lab, lab->a, true, 3, 4, REQID + 5, "transport"));
 	for (round = 0; round < 3; round++) {
-		assert_int_equal(
-			lab_release(lab, &one, &TRANSPORT, packet, lab_udp(packet, &one, 50)), 0);
-		assert_int_equal(lab_release(lab, &two, &second, packet, lab_udp(packet, &two, 50)),
-				 0);
+		assert_int_equal(lab_release(lab, &one, &TRANSPORT, packet, lab_udp(packet, &one, 50)), 0);
+		assert_int_equal(lab_release(lab, &two, &second, packet, lab_udp(packet, &two, 50)), 0);
 		/* Larger than the device: through the sockets that fragment. */
-		assert_int_equal(
-			lab_release(lab, &one, &TRANSPORT, packet, lab_udp(packet, &one, 3000)), 0);
-		assert_int_equal(
-			lab_release(lab, &two, &second, packet, lab_udp(packet, &two, 3000)), 0);
+		assert_int_equal(lab_release(lab, &one, &TRANSPORT, packet, lab_udp(packet, &one, 3000)), 0);
+		assert_int_equal(lab_release(lab, &two, &second, packet, lab_udp(packet, &two, 3000)), 0);
 		lab_look(lab, &wire);
 		assert_int_equal(wire.clear, 0);
 		assert_int_equal(wire.esp, 2 + 2 * 3);
-		assert_int_equal(
-			lab_release(lab, &two, &CLEAR, packet, lab_udp(packet, &two, 3000)), 0);
+		assert_int_equal(lab_release(lab, &two, &CLEAR, packet, lab_udp(packet, &two, 3000)), 0);
 		lab_look(lab, &wire);
 		assert_int_equal(wire.clear, 3);
 		assert_int_equal(wire.esp, 0);
@@ -212,9 +190,7 @@ static void passes_waiting_esp(void **state)
 /* Between ESP's MTU and the device's, and above: whole datagrams arrive, fragmented behind ESP. */
 static void fragments_behind_esp(void **state)
 {
-	static const size_t sizes[] = {
-		1380, 1417, 1419, 1438, 1440, 1452, 1472, 1473, 4000, 60000
-	};
+	static const size_t sizes[] = { 1380, 1417, 1419, 1438, 1440, 1452, 1472, 1473, 4000, 60000 };
 	struct lab *lab = esp_lab(state);
 	size_t i, len;
 	int v4, fd;
@@ -242,19 +218,19 @@ static void joins_held_fragments(void **state)
 	static uint8_t one[8192], two[8192];
 	struct lab *lab = esp_lab(state);
 	struct err err = ERR_NONE;
+	struct hf_slot_head head;
+	struct hf_pair late;
 	int v4, fd;
 
 	for (v4 = 0; v4 <= 1; v4++) {
 		struct hf_pair pair = lab_pair(v4, 1, 2);
 		size_t header = v4 ? 20 : 40, from, part, len_one, len_two;
-		struct hf_slot_head head;
 
 		sa(lab, v4, 1, 2, "transport");
 		fd = lab_receiver(lab, v4);
 		len_one = lab_udp(one, &pair, 5000);
 		len_two = lab_udp(two, &pair, 4800);
-		two[v4 ? 5 : 41] ^=
-			0xff; /* another ID; for IPv6 lab_fragment takes it from the port */
+		two[v4 ? 5 : 41] ^= 0xff; /* another ID; for IPv6 lab_fragment takes it from the port */
 		assert_int_equal(release_begin(lab->release, &pair, &TRANSPORT, &err), 0);
 		head = lab_head(&pair, lab_fragment(copy, one, len_one, 0, 800));
 		if (v4)
@@ -269,6 +245,10 @@ static void joins_held_fragments(void **state)
 			part = len_two - header - from < 1440 ? len_two - header - from : 1440;
 			head = lab_head(&pair, lab_fragment(copy, two, len_two, from, part));
 			release_packet(lab->release, &head, copy);
+			if (from == 1440) { /* the queue ran empty in the middle of the datagrams */
+				release_end(lab->release);
+				assert_int_equal(release_begin(lab->release, &pair, &TRANSPORT, &err), 0);
+			}
 		}
 		release_end(lab->release);
 		lab_expect_udp(fd, &pair, one, len_one);
@@ -278,6 +258,14 @@ static void joins_held_fragments(void **state)
 	}
 	assert_int_equal(lab->count.released_sealed, 4);
 	assert_int_equal(lab->count.reassembled, 12);
+	/* The two datagrams that never became whole go when a fragment comes that is a second younger. */
+	assert_int_equal(lab->count.drop_malformed, 0);
+	late = lab_pair(true, 1, 2);
+	head = lab_head(&late, lab_fragment(copy, one, lab_udp(one, &late, 5000), 0, 800));
+	head.time_ns += 2000000000;
+	assert_int_equal(release_begin(lab->release, &late, &TRANSPORT, &err), 0);
+	release_packet(lab->release, &head, copy);
+	release_end(lab->release);
 	assert_int_equal(lab->count.drop_malformed, 2);
 }
 
@@ -289,8 +277,7 @@ static void udp_with_df_converges(void **state)
 	struct lab *lab = esp_lab(state);
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(LAB_PORT) };
 	struct hf_pair pair = lab_pair(true, 1, 2);
-	int fd = lab_socket(lab, lab->a, AF_INET, SOCK_DGRAM, 0),
-	    receiver = lab_receiver(lab, true);
+	int fd = lab_socket(lab, lab->a, AF_INET, SOCK_DGRAM, 0), receiver = lab_receiver(lab, true);
 	int want = IP_PMTUDISC_DO, mtu = 0, error = 0, round;
 	socklen_t len = sizeof(int);
 
@@ -377,8 +364,7 @@ static void tcp_converges(void **state)
 		server = accept_in_b(lab, v4, &client);
 		lab_look(lab, &wire);
 		/* The neighbour turns deaf: what is written now is seen on the wire only. */
-		lab_run(lab, lab->a, "ip neighbour replace %s lladdr 02:00:00:00:00:09 dev va",
-			lab_text(v4, 2));
+		lab_run(lab, lab->a, "ip neighbour replace %s lladdr 02:00:00:00:00:09 dev va", lab_text(v4, 2));
 		getsockopt(client, IPPROTO_TCP, TCP_INFO, &info, &len);
 		sa(lab, v4, 1, 2, "transport");
 		memset(copy, 'y', 2000);
@@ -386,8 +372,7 @@ static void tcp_converges(void **state)
 		lab_look(lab, &wire);
 		assert_true(wire.last_len > 1500);
 		policy(lab, v4, 1, 2);
-		lab_run(lab, lab->a, "ip neighbour replace %s lladdr 02:00:00:00:00:0b dev va",
-			lab_text(v4, 2));
+		lab_run(lab, lab->a, "ip neighbour replace %s lladdr 02:00:00:00:00:0b dev va", lab_text(v4, 2));
 		lab_look(lab, &(struct lab_wire){ 0 });
 
 		head = lab_head(&pair, wire.last_len);
@@ -416,9 +401,8 @@ static void tcp_converges(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_esp(arrives_sealed),	 with_esp(no_other_sa_will_do),
-		with_esp(changes_pairs),	 with_esp(passes_waiting_esp),
-		with_esp(fragments_behind_esp),	 with_esp(joins_held_fragments),
+		with_esp(arrives_sealed),	 with_esp(no_other_sa_will_do),	 with_esp(changes_pairs),
+		with_esp(passes_waiting_esp),	 with_esp(fragments_behind_esp), with_esp(joins_held_fragments),
 		with_esp(udp_with_df_converges), with_esp(tcp_converges),
 	};
 
