@@ -21,8 +21,11 @@
 #include "base/own.h"
 #include "netlink/nl.h"
 
-/* Loading a module may take seconds on a slow machine; a child that takes longer hangs. */
-#define PROBE_WAIT_MS 20000
+/*
+ * Milliseconds on any machine that has the modules loaded. The first attempt loads a dozen of them, which took
+ * more than 20 s on an emulated, busy one; a child that takes longer than this hangs.
+ */
+#define PROBE_WAIT_MS 60000
 
 struct finding {
 	int rc; /* of the attempt as a whole */
@@ -30,8 +33,8 @@ struct finding {
 	struct err err;
 };
 
-static int try_state(struct netlink *nl, const char *src, const char *dst,
-		     enum sa_algorithm algorithm, bool esn, bool encap)
+static int try_state(struct netlink *nl, const char *src, const char *dst, enum sa_algorithm algorithm, bool esn,
+		     bool encap)
 {
 	static uint32_t spi = 0x1000;
 	struct sa sa = {
@@ -62,23 +65,20 @@ static int try_esp(struct netlink *nl, const char *src, const char *dst)
 static void try_all(struct finding *out)
 {
 	/* Documentation addresses (RFC 5737, RFC 3849): nothing is ever sent to them. */
-	static const char a4[] = "192.0.2.1", b4[] = "192.0.2.2", a6[] = "2001:db8::1",
-			  b6[] = "2001:db8::2";
+	static const char a4[] = "192.0.2.1", b4[] = "192.0.2.2", a6[] = "2001:db8::1", b6[] = "2001:db8::2";
 	struct netlink *nl;
 
 	if (unshare(CLONE_NEWNET) < 0) {
-		out->rc = err_set(
-			&out->err, -errno,
-			"probe of the kernel's IPsec: no network namespace of its own: %s%s",
-			strerror(errno), errno == EPERM ? "; this needs CAP_SYS_ADMIN" : "");
+		out->rc = err_set(&out->err, -errno,
+				  "probe of the kernel's IPsec: no network namespace of its own: %s%s", strerror(errno),
+				  errno == EPERM ? "; this needs CAP_SYS_ADMIN" : "");
 		return;
 	}
 	out->probe.xfrm = netlink_open(&nl, NULL, NULL, &out->err);
 	if (out->probe.xfrm == -EPERM)
 		out->rc = -EPERM;
 	if (out->probe.xfrm) {
-		out->probe.esp4 = out->probe.esp6 = out->probe.aes_gcm = out->probe.chacha20 =
-			out->probe.xfrm;
+		out->probe.esp4 = out->probe.esp6 = out->probe.aes_gcm = out->probe.chacha20 = out->probe.xfrm;
 		out->probe.esn = out->probe.udp_encap = out->probe.xfrm;
 		return;
 	}
@@ -126,15 +126,13 @@ int netlink_probe(struct netlink_probe *out, struct err *err)
 	pid_t child;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return err_set(err, -errno, "probe of the kernel's IPsec: no pipe: %s",
-			       strerror(errno));
+		return err_set(err, -errno, "probe of the kernel's IPsec: no pipe: %s", strerror(errno));
 	OWN_FD int in = ends[0];
 	OWN_FD int child_end = ends[1];
 
 	child = fork();
 	if (child < 0)
-		return err_set(err, -errno, "probe of the kernel's IPsec: no child process: %s",
-			       strerror(errno));
+		return err_set(err, -errno, "probe of the kernel's IPsec: no child process: %s", strerror(errno));
 	if (child == 0)
 		run_child(child_end);
 	close(TAKE_FD(child_end));
@@ -143,8 +141,7 @@ int netlink_probe(struct netlink_probe *out, struct err *err)
 		/* What hangs in the kernel does not die of this either, so it is not waited for. */
 		(void)kill(child, SIGKILL);
 		(void)waitpid(child, NULL, WNOHANG);
-		return err_set(err, rc,
-			       "probe of the kernel's IPsec: the child process gave no answer: %s",
+		return err_set(err, rc, "probe of the kernel's IPsec: the child process gave no answer: %s",
 			       strerror(-rc));
 	}
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
