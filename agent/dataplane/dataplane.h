@@ -128,7 +128,7 @@ int dataplane_drain(struct dataplane *dp, const struct hf_pair *pair, const stru
 /*
  * dataplane_sweep drops what is older than the age limit, closes queues that are empty and that nobody was told of, and
  * calls `waiting` for each queue with packets, whose pair the caller then looks at: an event may have been lost with
- * an agent. At the first call after an adoption it also frees what a dead agent had in hand.
+ * an agent. In the first seconds after an adoption it also frees what a dead agent had in hand.
  */
 void dataplane_sweep(struct dataplane *dp, uint64_t now, void (*waiting)(void *arg, const struct hf_pair *pair),
 		     void *arg);

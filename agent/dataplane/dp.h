@@ -54,7 +54,8 @@ struct dataplane {
 	struct release *release;
 	uint64_t hold_age_ns;
 	bool adopted, tcx;
-	bool audited; /* what a dead agent had in hand was freed */
+	bool swept;	       /* at least once */
+	uint64_t audit_end_ns; /* until then, what a dead agent had in hand is looked for; 0 = done */
 };
 
 static inline void *dp_at(const struct dp_array *array, uint32_t index)

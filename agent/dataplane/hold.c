@@ -18,6 +18,9 @@
 /* What a program has in hand is in hand for microseconds; a slot that nobody knows of for this long is lost. */
 #define ORPHAN_NS 1000000000ull
 
+/* How long after an adoption orphans are looked for: until everything a dead agent had in hand is older than that. */
+#define AUDIT_NS 3000000000ull
+
 static struct hf_slot_head *slot_head(const struct dataplane *dp, uint32_t ref)
 {
 	uint32_t index = (ref & ~HF_REF_BIG) - 1;
@@ -257,25 +260,45 @@ static void audit_slots(struct dataplane *dp, struct dp_array *slots, uint32_t f
 	}
 }
 
+/* One queue: what is too old goes, what waits is told, what is empty is given back. */
+static bool sweep_queue(struct dataplane *dp, struct hf_queue *queue, uint32_t index, uint64_t now)
+{
+	bool settled = now >= nstime_add(queue->first_ns, ORPHAN_NS);
+
+	if (settled && dp->audit_end_ns)
+		reenter(dp, queue, index);
+	expire(dp, queue, now);
+	if (!queue_is_empty(queue))
+		return true;
+	if (settled)
+		close_empty(dp, queue, index);
+	return false;
+}
+
+static void end_audit(struct dataplane *dp, uint64_t now)
+{
+	audit_slots(dp, &dp->slots, 0, now);
+	audit_slots(dp, &dp->slots_big, HF_REF_BIG, now);
+	dp->audit_end_ns = 0;
+}
+
 void dataplane_sweep(struct dataplane *dp, uint64_t now, void (*waiting)(void *arg, const struct hf_pair *pair),
 		     void *arg)
 {
+	struct hf_pair first;
+
+	if (dp->adopted && !dp->swept)
+		dp->audit_end_ns = nstime_add(now, AUDIT_NS);
+	dp->swept = true;
+	/* On a quiet host nothing waits, which one question to the map tells. */
+	if (!dp->audit_end_ns && bpf_map_get_next_key(dp->map[DP_HOLD], NULL, &first) < 0)
+		return;
 	for (uint32_t i = 0; i < dp->queues.count; i++) {
 		struct hf_queue *queue = dp_at(&dp->queues, i);
 
-		if (!__atomic_load_n(&queue->owner, __ATOMIC_ACQUIRE) || now < nstime_add(queue->first_ns, ORPHAN_NS))
-			continue;
-		if (dp->adopted && !dp->audited)
-			reenter(dp, queue, i);
-		expire(dp, queue, now);
-		if (!queue_is_empty(queue))
+		if (__atomic_load_n(&queue->owner, __ATOMIC_ACQUIRE) && sweep_queue(dp, queue, i, now))
 			waiting(arg, &queue->pair);
-		else
-			close_empty(dp, queue, i);
 	}
-	if (dp->adopted && !dp->audited) {
-		audit_slots(dp, &dp->slots, 0, now);
-		audit_slots(dp, &dp->slots_big, HF_REF_BIG, now);
-	}
-	dp->audited = true;
+	if (dp->audit_end_ns && now >= dp->audit_end_ns)
+		end_audit(dp, now);
 }
