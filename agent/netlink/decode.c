@@ -52,8 +52,7 @@ static bool has_attr(const struct nlmsghdr *message, size_t header_len, uint16_t
 	return decode_attr(message, header_len, type) != NULL;
 }
 
-static bool copy_attr(void *out, size_t len, const struct nlmsghdr *message, size_t header_len,
-		      uint16_t type)
+static bool copy_attr(void *out, size_t len, const struct nlmsghdr *message, size_t header_len, uint16_t type)
 {
 	const struct nlattr *attr = decode_attr(message, header_len, type);
 
@@ -64,8 +63,7 @@ static bool copy_attr(void *out, size_t len, const struct nlmsghdr *message, siz
 }
 
 /* Every kind of message about a state holds an xfrm_usersa_info; *header_len is where its attributes begin. */
-static bool unwrap_state(struct xfrm_usersa_info *out, size_t *header_len,
-			 const struct nlmsghdr *message)
+static bool unwrap_state(struct xfrm_usersa_info *out, size_t *header_len, const struct nlmsghdr *message)
 {
 	switch (message->nlmsg_type) {
 	case XFRM_MSG_NEWSA:
@@ -74,8 +72,7 @@ static bool unwrap_state(struct xfrm_usersa_info *out, size_t *header_len,
 		return copy_payload(out, sizeof(*out), message);
 	case XFRM_MSG_EXPIRE:
 		*header_len = sizeof(struct xfrm_user_expire);
-		return mnl_nlmsg_get_payload_len(message) >= *header_len &&
-		       copy_payload(out, sizeof(*out), message);
+		return mnl_nlmsg_get_payload_len(message) >= *header_len && copy_payload(out, sizeof(*out), message);
 	case XFRM_MSG_DELSA:
 		*header_len = sizeof(struct xfrm_usersa_id);
 		return copy_attr(out, sizeof(*out), message, *header_len, XFRMA_SA);
@@ -85,8 +82,7 @@ static bool unwrap_state(struct xfrm_usersa_info *out, size_t *header_len,
 
 static bool has_key(const struct nlmsghdr *message, size_t header_len)
 {
-	return has_attr(message, header_len, XFRMA_ALG_AEAD) ||
-	       has_attr(message, header_len, XFRMA_ALG_CRYPT) ||
+	return has_attr(message, header_len, XFRMA_ALG_AEAD) || has_attr(message, header_len, XFRMA_ALG_CRYPT) ||
 	       has_attr(message, header_len, XFRMA_ALG_AUTH);
 }
 
@@ -114,8 +110,7 @@ bool decode_state(struct state_seen *out, const struct nlmsghdr *message)
 		.counters.integrity_failed = info.stats.integrity_failed,
 	};
 	/* use_time is the first use; newer kernels also tell the last. */
-	if (copy_attr(&last_used, sizeof(last_used), message, header_len, XFRMA_LASTUSED) &&
-	    last_used)
+	if (copy_attr(&last_used, sizeof(last_used), message, header_len, XFRMA_LASTUSED) && last_used)
 		out->counters.used_s = last_used;
 	return true;
 }
@@ -141,8 +136,7 @@ bool decode_acquire(struct acquire_seen *out, const struct nlmsghdr *message)
 	return true;
 }
 
-static bool unwrap_policy(struct xfrm_userpolicy_info *out, size_t *header_len,
-			  const struct nlmsghdr *message)
+static bool unwrap_policy(struct xfrm_userpolicy_info *out, size_t *header_len, const struct nlmsghdr *message)
 {
 	switch (message->nlmsg_type) {
 	case XFRM_MSG_NEWPOLICY:
@@ -151,8 +145,7 @@ static bool unwrap_policy(struct xfrm_userpolicy_info *out, size_t *header_len,
 		return copy_payload(out, sizeof(*out), message);
 	case XFRM_MSG_POLEXPIRE:
 		*header_len = sizeof(struct xfrm_user_polexpire);
-		return mnl_nlmsg_get_payload_len(message) >= *header_len &&
-		       copy_payload(out, sizeof(*out), message);
+		return mnl_nlmsg_get_payload_len(message) >= *header_len && copy_payload(out, sizeof(*out), message);
 	case XFRM_MSG_DELPOLICY:
 		*header_len = sizeof(struct xfrm_userpolicy_id);
 		return copy_attr(out, sizeof(*out), message, *header_len, XFRMA_POLICY);
@@ -165,8 +158,7 @@ static bool is_qualified(const struct nlmsghdr *message, size_t header_len)
 {
 	struct xfrm_userpolicy_type type;
 
-	return has_attr(message, header_len, XFRMA_MARK) ||
-	       has_attr(message, header_len, XFRMA_IF_ID) ||
+	return has_attr(message, header_len, XFRMA_MARK) || has_attr(message, header_len, XFRMA_IF_ID) ||
 	       (copy_attr(&type, sizeof(type), message, header_len, XFRMA_POLICY_TYPE) &&
 		type.type != XFRM_POLICY_TYPE_MAIN);
 }
@@ -189,8 +181,8 @@ static bool is_host_pair(const struct xfrm_selector *sel)
 {
 	uint8_t host = sel->family == AF_INET ? 32 : 128;
 
-	return sel->prefixlen_s == host && sel->prefixlen_d == host && sel->proto == 0 &&
-	       sel->sport_mask == 0 && sel->dport_mask == 0 && sel->ifindex == 0;
+	return sel->prefixlen_s == host && sel->prefixlen_d == host && sel->proto == 0 && sel->sport_mask == 0 &&
+	       sel->dport_mask == 0 && sel->ifindex == 0;
 }
 
 bool decode_policy(struct policy_seen *out, const struct nlmsghdr *message)

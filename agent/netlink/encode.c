@@ -44,8 +44,7 @@ size_t encode_key_len(enum sa_algorithm algorithm)
 
 const char *encode_algorithm_name(enum sa_algorithm algorithm)
 {
-	return algorithm_is_known(algorithm) ? algorithms[algorithm].kernel_name
-					     : "an unknown algorithm";
+	return algorithm_is_known(algorithm) ? algorithms[algorithm].kernel_name : "an unknown algorithm";
 }
 
 /* ---- pieces ---- */
@@ -94,8 +93,7 @@ static uint64_t limit(uint64_t value)
 
 /* ---- states ---- */
 
-static struct xfrm_usersa_info state_info(const struct hf_addr *src, const struct hf_addr *dst,
-					  uint32_t reqid)
+static struct xfrm_usersa_info state_info(const struct hf_addr *src, const struct hf_addr *dst, uint32_t reqid)
 {
 	struct xfrm_usersa_info info = { 0 };
 
@@ -129,14 +127,12 @@ static bool needs_bitmap(const struct sa *sa)
 
 static int put_replay(void *buf, size_t size, const struct sa *sa)
 {
-	_Alignas(8) uint8_t
-		octets[sizeof(struct xfrm_replay_state_esn) + ENCODE_REPLAY_WINDOW_MAX / 8] = { 0 };
+	_Alignas(8) uint8_t octets[sizeof(struct xfrm_replay_state_esn) + ENCODE_REPLAY_WINDOW_MAX / 8] = { 0 };
 	struct xfrm_replay_state_esn *replay = (void *)octets;
 
 	replay->replay_window = replay_window(sa);
 	replay->bmp_len = (replay->replay_window + 31) / 32;
-	return put(buf, size, XFRMA_REPLAY_ESN_VAL, replay,
-		   sizeof(*replay) + replay->bmp_len * sizeof(replay->bmp[0]));
+	return put(buf, size, XFRMA_REPLAY_ESN_VAL, replay, sizeof(*replay) + replay->bmp_len * sizeof(replay->bmp[0]));
 }
 
 static int put_key(void *buf, size_t size, const struct sa *sa)
@@ -205,8 +201,7 @@ int encode_state(void *buf, size_t size, uint16_t type, const struct sa *sa)
 	return rc;
 }
 
-int encode_state_id(void *buf, size_t size, uint16_t type, const struct hf_addr *dst,
-		    uint32_t spi_be)
+int encode_state_id(void *buf, size_t size, uint16_t type, const struct hf_addr *dst, uint32_t spi_be)
 {
 	struct xfrm_usersa_id id = {
 		.daddr = kernel_addr(dst),
@@ -218,8 +213,7 @@ int encode_state_id(void *buf, size_t size, uint16_t type, const struct hf_addr 
 	return encode_plain(buf, size, type, &id, sizeof(id));
 }
 
-int encode_spi_alloc(void *buf, size_t size, const struct hf_addr *src, const struct hf_addr *dst,
-		     uint32_t reqid)
+int encode_spi_alloc(void *buf, size_t size, const struct hf_addr *src, const struct hf_addr *dst, uint32_t reqid)
 {
 	struct xfrm_userspi_info wish = { .min = SPI_MIN, .max = SPI_MAX };
 
@@ -233,13 +227,10 @@ int encode_spi_alloc(void *buf, size_t size, const struct hf_addr *src, const st
 
 static uint8_t kernel_dir(enum policy_dir dir)
 {
-	return dir == POLICY_IN	   ? XFRM_POLICY_IN
-	       : dir == POLICY_OUT ? XFRM_POLICY_OUT
-				   : XFRM_POLICY_FWD;
+	return dir == POLICY_IN ? XFRM_POLICY_IN : dir == POLICY_OUT ? XFRM_POLICY_OUT : XFRM_POLICY_FWD;
 }
 
-void encode_selector_pair(struct xfrm_selector *out, enum policy_dir dir,
-			  const struct hf_pair *pair)
+void encode_selector_pair(struct xfrm_selector *out, enum policy_dir dir, const struct hf_pair *pair)
 {
 	const struct hf_addr *src = dir == POLICY_OUT ? &pair->local : &pair->remote;
 	const struct hf_addr *dst = dir == POLICY_OUT ? &pair->remote : &pair->local;
@@ -276,8 +267,8 @@ static struct xfrm_userpolicy_info policy_info(enum policy_dir dir, uint32_t pri
 	return info;
 }
 
-int encode_policy(void *buf, size_t size, uint16_t type, enum policy_dir dir,
-		  const struct hf_pair *pair, enum sa_mode mode, uint32_t reqid, bool optional)
+int encode_policy(void *buf, size_t size, uint16_t type, enum policy_dir dir, const struct hf_pair *pair,
+		  enum sa_mode mode, uint32_t reqid, bool optional)
 {
 	struct xfrm_userpolicy_info info = policy_info(dir, NETLINK_PRIORITY_PAIR);
 	/*
@@ -316,8 +307,7 @@ int encode_policy_nd(void *buf, size_t size, uint16_t type, enum policy_dir dir,
 	return encode_plain(buf, size, type, &info, sizeof(info));
 }
 
-int encode_policy_get(void *buf, size_t size, enum policy_dir dir,
-		      const struct xfrm_selector *selector)
+int encode_policy_get(void *buf, size_t size, enum policy_dir dir, const struct xfrm_selector *selector)
 {
 	struct xfrm_userpolicy_id id = { .dir = kernel_dir(dir) };
 

@@ -61,8 +61,7 @@ static void on_address(struct netlink *nl, const struct nlmsghdr *message)
 	    !read_addr(&addr, decode_attr(message, sizeof(*info), IFA_ADDRESS), len))
 		return;
 	(void)read_addr(&broadcast, decode_attr(message, sizeof(*info), IFA_BROADCAST), len);
-	nl->events->address(nl->arg, (int)info->ifa_index, &addr, &broadcast,
-			    message->nlmsg_type == RTM_NEWADDR);
+	nl->events->address(nl->arg, (int)info->ifa_index, &addr, &broadcast, message->nlmsg_type == RTM_NEWADDR);
 }
 
 void links_message(struct netlink *nl, const struct nlmsghdr *message)
@@ -92,14 +91,11 @@ static int dump(struct netlink *nl, uint16_t type, size_t header_len, struct err
 
 	/* Statistics are the larger part of a link's description, and nobody here reads them. */
 	if (!rc && type == RTM_GETLINK)
-		mnl_attr_put_u32_check(nl_message(&request), sizeof(request), IFLA_EXT_MASK,
-				       RTEXT_FILTER_SKIP_STATS);
+		mnl_attr_put_u32_check(nl_message(&request), sizeof(request), IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	if (!rc)
 		rc = nlsock_dump(nl, &nl->route_dump, nl_message(&request), tell, nl);
 	if (rc)
-		return nlsock_refused(nl, err, rc,
-				      type == RTM_GETLINK ? "list of links" : "list of addresses",
-				      NULL);
+		return nlsock_refused(nl, err, rc, type == RTM_GETLINK ? "list of links" : "list of addresses", NULL);
 	return 0;
 }
 

@@ -21,15 +21,11 @@ static const struct netlink_events no_events;
 static int open_refused(struct err *err, int code, const char *which)
 {
 	if (code == -EPERM)
-		return err_set(
-			err, code,
-			"%s: not permitted; this needs root or CAP_NET_ADMIN in this network namespace",
-			which);
+		return err_set(err, code,
+			       "%s: not permitted; this needs root or CAP_NET_ADMIN in this network namespace", which);
 	if (code == -EPROTONOSUPPORT)
-		return err_set(
-			err, code,
-			"%s: this kernel does not have it; it needs CONFIG_XFRM_USER (module xfrm_user)",
-			which);
+		return err_set(err, code,
+			       "%s: this kernel does not have it; it needs CONFIG_XFRM_USER (module xfrm_user)", which);
 	return err_set(err, code, "%s: %s", which, strerror(-code));
 }
 
@@ -43,8 +39,7 @@ static int open_sockets(struct netlink *nl, struct err *err)
 	} wanted[] = {
 		/* Notifications first: what changes while the rest opens is not missed. */
 		{ &nl->xfrm_notes, NETLINK_XFRM, NOTIFY_GROUPS, "XFRM notifications (netlink)" },
-		{ &nl->route_notes, NETLINK_ROUTE, links_groups,
-		  "link and address notifications (netlink)" },
+		{ &nl->route_notes, NETLINK_ROUTE, links_groups, "link and address notifications (netlink)" },
 		{ &nl->request, NETLINK_XFRM, 0, "XFRM requests (netlink)" },
 		{ &nl->dump, NETLINK_XFRM, 0, "XFRM lists (netlink)" },
 		{ &nl->route_dump, NETLINK_ROUTE, 0, "link and address lists (netlink)" },
@@ -59,8 +54,7 @@ static int open_sockets(struct netlink *nl, struct err *err)
 	return 0;
 }
 
-int netlink_open(struct netlink **out, const struct netlink_events *events, void *arg,
-		 struct err *err)
+int netlink_open(struct netlink **out, const struct netlink_events *events, void *arg, struct err *err)
 {
 	struct netlink *nl = calloc(1, sizeof(*nl));
 	int rc;

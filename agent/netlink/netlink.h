@@ -47,18 +47,18 @@ struct sa {
 	enum sa_algorithm algorithm;
 	bool inbound;
 	bool esn;
-	uint32_t replay_window;		 /* packets, 1 to 4096; not looked at for an outbound SA */
-	uint64_t hard_bytes, soft_bytes; /* 0 = no limit */
+	uint32_t replay_window;			 /* packets, 1 to 4096; not looked at for an outbound SA */
+	uint64_t hard_bytes, soft_bytes;	 /* 0 = no limit */
 	uint64_t hard_packets, soft_packets;	 /* 0 = no limit */
 	uint64_t hard_seconds, soft_seconds;	 /* after it was added; 0 = no limit */
 	uint16_t encap_sport_be, encap_dport_be; /* UDP encapsulation (RFC 3948), 0 = none */
-	uint8_t key[SA_KEY_MAX]; /* key then salt; length follows from the algorithm */
+	uint8_t key[SA_KEY_MAX];		 /* key then salt; length follows from the algorithm */
 };
 
 struct sa_counters {
 	uint64_t packets, bytes;
 	uint64_t added_s; /* wall clock seconds as the kernel gives them */
-	uint64_t used_s; /* last use, or the first on kernels that tell only that; 0 = never used */
+	uint64_t used_s;  /* last use, or the first on kernels that tell only that; 0 = never used */
 	uint32_t replay_dropped, integrity_failed;
 };
 
@@ -81,8 +81,7 @@ struct netlink_events {
 	 * somebody else deleted it (hard = true, it is gone). Also a reserved SPI that was not filled
 	 * in within net.core.xfrm_acq_expires (30 s): xfrm_state_add with that SPI still works.
 	 */
-	void (*expired)(void *arg, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
-			bool hard);
+	void (*expired)(void *arg, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid, bool hard);
 	/* A policy of ours was deleted or changed by somebody else; reqid 0 = of the ND allowance. */
 	void (*policy_gone)(void *arg, enum policy_dir dir, uint32_t reqid);
 	/*
@@ -96,8 +95,8 @@ struct netlink_events {
 	 * addresses are told when duplicate detection is over, by netlink_links_dump also before.
 	 * May be told more than once.
 	 */
-	void (*address)(void *arg, int ifindex, const struct hf_addr *addr,
-			const struct hf_addr *broadcast, bool added);
+	void (*address)(void *arg, int ifindex, const struct hf_addr *addr, const struct hf_addr *broadcast,
+			bool added);
 	/*
 	 * Notifications were lost (ENOBUFS), or somebody flushed all SAs or policies, or put a policy
 	 * where one of ours may have been: ask again for everything (xfrm_find_ours,
@@ -111,8 +110,7 @@ struct netlink_events {
  * `events` and `arg` must outlive the room. -EPERM when CAP_NET_ADMIN is missing, -EPROTONOSUPPORT when
  * the kernel has no XFRM; err says what to do.
  */
-int netlink_open(struct netlink **out, const struct netlink_events *events, void *arg,
-		 struct err *err);
+int netlink_open(struct netlink **out, const struct netlink_events *events, void *arg, struct err *err);
 void netlink_close(struct netlink *nl);
 
 /* Descriptors to wait on for reading (XFRM notifications, route notifications): netlink_ready reads either. */
@@ -135,8 +133,8 @@ int netlink_links_dump(struct netlink *nl, struct err *err);
  * (XFRM_MSG_ALLOCSPI); xfrm_state_add with inbound = true then fills that state in (XFRM_MSG_UPDSA).
  * Outputs stay untouched on failure, here and below.
  */
-int xfrm_spi_alloc(struct netlink *nl, uint32_t *spi_be, const struct hf_addr *src,
-		   const struct hf_addr *dst, uint32_t reqid, struct err *err);
+int xfrm_spi_alloc(struct netlink *nl, uint32_t *spi_be, const struct hf_addr *src, const struct hf_addr *dst,
+		   uint32_t reqid, struct err *err);
 
 /*
  * xfrm_state_add installs `sa`. -ENOSYS when the kernel lacks ESP or the algorithm, -EEXIST when a
@@ -152,8 +150,8 @@ int xfrm_state_add(struct netlink *nl, const struct sa *sa, struct err *err);
 int xfrm_state_del(struct netlink *nl, const struct hf_addr *dst, uint32_t spi_be, struct err *err);
 
 /* xfrm_state_counters reads the SA's counters. -ESRCH when there is none. */
-int xfrm_state_counters(struct netlink *nl, struct sa_counters *out, const struct hf_addr *dst,
-			uint32_t spi_be, struct err *err);
+int xfrm_state_counters(struct netlink *nl, struct sa_counters *out, const struct hf_addr *dst, uint32_t spi_be,
+			struct err *err);
 
 /* ---- policies ---- */
 
@@ -164,12 +162,11 @@ int xfrm_state_counters(struct netlink *nl, struct sa_counters *out, const struc
  * stands for the same two hosts: it is left alone. An optional tunnel template is refused by newer
  * kernels for POLICY_OUT.
  */
-int xfrm_policy_set(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair,
-		    enum sa_mode mode, uint32_t reqid, bool optional, struct err *err);
+int xfrm_policy_set(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair, enum sa_mode mode,
+		    uint32_t reqid, bool optional, struct err *err);
 
 /* xfrm_policy_del: -ESRCH when there is none, -EPERM when it is not ours. */
-int xfrm_policy_del(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair,
-		    struct err *err);
+int xfrm_policy_del(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair, struct err *err);
 
 /*
  * xfrm_policy_nd_allow lets ICMPv6 133-137 (RFC 4861) through in clear, in and out, above every pair
@@ -184,22 +181,19 @@ struct netlink_found {
 	 * Called for each SA (larval = a reserved SPI without a key) and each pair policy of our range.
 	 * A callback may change or remove what it is told about, but may not start another list.
 	 */
-	void (*state)(void *arg, const struct hf_addr *src, const struct hf_addr *dst,
-		      uint32_t spi_be, uint32_t reqid, enum sa_mode mode, bool larval);
-	void (*policy)(void *arg, enum policy_dir dir, const struct hf_pair *pair, uint32_t reqid,
-		       enum sa_mode mode);
+	void (*state)(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
+		      enum sa_mode mode, bool larval);
+	void (*policy)(void *arg, enum policy_dir dir, const struct hf_pair *pair, uint32_t reqid, enum sa_mode mode);
 };
 
 /* xfrm_find_ours lists what of ours the kernel holds, for adoption after a restart. Members may be NULL. */
-int xfrm_find_ours(struct netlink *nl, const struct netlink_found *found, void *arg,
-		   struct err *err);
+int xfrm_find_ours(struct netlink *nl, const struct netlink_found *found, void *arg, struct err *err);
 
 /*
  * xfrm_remove_ours deletes every policy (ND allowance included) and then every state of ours, and counts
  * what it removed (the counts may be NULL). It goes on after a refusal and reports the first one.
  */
-int xfrm_remove_ours(struct netlink *nl, unsigned int *states, unsigned int *policies,
-		     struct err *err);
+int xfrm_remove_ours(struct netlink *nl, unsigned int *states, unsigned int *policies, struct err *err);
 
 /* ---- what the kernel can do (holdfast doctor) ---- */
 

@@ -67,15 +67,13 @@ void nlsock_close(struct nlsock *sock);
  * nlsock_request sends `request` and waits for the acknowledgement; a message that comes before it goes to
  * `handler` (may be NULL). 0 or -errno as the kernel gives it; then nl->words says the same in words.
  */
-int nlsock_request(struct netlink *nl, struct nlmsghdr *request, nlsock_handler *handler,
-		   void *arg);
+int nlsock_request(struct netlink *nl, struct nlmsghdr *request, nlsock_handler *handler, void *arg);
 
 /*
  * nlsock_dump sends a dump request on `sock` and gives each message to `handler`. When the kernel says that
  * the list changed under the dump it starts over, so a handler may see a thing twice. -EBUSY inside a dump.
  */
-int nlsock_dump(struct netlink *nl, struct nlsock *sock, struct nlmsghdr *request,
-		nlsock_handler *handler, void *arg);
+int nlsock_dump(struct netlink *nl, struct nlsock *sock, struct nlmsghdr *request, nlsock_handler *handler, void *arg);
 
 /*
  * nlsock_read reads one datagram of the kernel without waiting. Its length, 0 when there is none,
@@ -84,8 +82,7 @@ int nlsock_dump(struct netlink *nl, struct nlsock *sock, struct nlmsghdr *reques
 int nlsock_read(struct nlsock *sock, void *buf, size_t size);
 
 /* nlsock_refused sets err to "WHAT: the kernel says: WORDS; HINT" (hint may be NULL) and returns `code`. */
-int nlsock_refused(struct netlink *nl, struct err *err, int code, const char *what,
-		   const char *hint);
+int nlsock_refused(struct netlink *nl, struct err *err, int code, const char *what, const char *hint);
 
 /* A request under construction. A local one is declared with NL_REQUEST: it may carry a key and wipes itself. */
 struct nl_request {
@@ -106,8 +103,7 @@ static inline struct nlmsghdr *nl_message(struct nl_request *request)
  * number and port are left to nlsock_request.
  */
 
-#define ENCODE_REPLAY_WINDOW_MAX \
-	XFRMA_REPLAY_ESN_MAX /* packets: what the kernel's bitmap may hold */
+#define ENCODE_REPLAY_WINDOW_MAX XFRMA_REPLAY_ESN_MAX /* packets: what the kernel's bitmap may hold */
 
 /* The types of RFC 4861: router solicitation 133 to redirect 137. */
 #define ENCODE_ND_FIRST 133
@@ -116,22 +112,18 @@ static inline struct nlmsghdr *nl_message(struct nl_request *request)
 size_t encode_key_len(enum sa_algorithm algorithm);
 const char *encode_algorithm_name(enum sa_algorithm algorithm);
 int encode_state(void *buf, size_t size, uint16_t type, const struct sa *sa);
-int encode_state_id(void *buf, size_t size, uint16_t type, const struct hf_addr *dst,
-		    uint32_t spi_be);
-int encode_spi_alloc(void *buf, size_t size, const struct hf_addr *src, const struct hf_addr *dst,
-		     uint32_t reqid);
-int encode_policy(void *buf, size_t size, uint16_t type, enum policy_dir dir,
-		  const struct hf_pair *pair, enum sa_mode mode, uint32_t reqid, bool optional);
+int encode_state_id(void *buf, size_t size, uint16_t type, const struct hf_addr *dst, uint32_t spi_be);
+int encode_spi_alloc(void *buf, size_t size, const struct hf_addr *src, const struct hf_addr *dst, uint32_t reqid);
+int encode_policy(void *buf, size_t size, uint16_t type, enum policy_dir dir, const struct hf_pair *pair,
+		  enum sa_mode mode, uint32_t reqid, bool optional);
 int encode_policy_nd(void *buf, size_t size, uint16_t type, enum policy_dir dir, uint8_t icmp_type);
 /* A policy is asked for by its selector, and deleted by the index that the answer gave. */
-int encode_policy_get(void *buf, size_t size, enum policy_dir dir,
-		      const struct xfrm_selector *selector);
+int encode_policy_get(void *buf, size_t size, enum policy_dir dir, const struct xfrm_selector *selector);
 int encode_policy_del(void *buf, size_t size, enum policy_dir dir, uint32_t index);
 /* A request that is a header of `len` octets and no attributes; `header` NULL = all zero. */
 int encode_plain(void *buf, size_t size, uint16_t type, const void *header, size_t len);
 
-void encode_selector_pair(struct xfrm_selector *out, enum policy_dir dir,
-			  const struct hf_pair *pair);
+void encode_selector_pair(struct xfrm_selector *out, enum policy_dir dir, const struct hf_pair *pair);
 void encode_selector_nd(struct xfrm_selector *out, uint8_t icmp_type);
 
 /* ---- decode.c ---- */
@@ -154,9 +146,9 @@ struct policy_seen {
 	uint32_t index, priority;
 	enum policy_dir dir;
 	enum sa_mode mode;
-	uint32_t reqid; /* of the first template; 0 = no template */
+	uint32_t reqid;	  /* of the first template; 0 = no template */
 	bool pair_shaped; /* host to host, any protocol, no mark, no interface: what a policy of ours looks like */
-	bool nd; /* our ND allowance, octet by octet */
+	bool nd;	  /* our ND allowance, octet by octet */
 };
 
 /* A packet met an out-policy of ours and no SA. */
@@ -187,8 +179,7 @@ static inline bool nl_policy_is_ours(const struct policy_seen *seen)
 /* ---- xfrm_state.c, xfrm_policy.c ---- */
 
 /* xfrm_state_get reads one SA, whosever it is. -ESRCH when there is none. */
-int xfrm_state_get(struct netlink *nl, struct state_seen *out, const struct hf_addr *dst,
-		   uint32_t spi_be);
+int xfrm_state_get(struct netlink *nl, struct state_seen *out, const struct hf_addr *dst, uint32_t spi_be);
 
 /* xfrm_state_try is xfrm_state_add with the kernel's own errno and no text (probe.c). */
 int xfrm_state_try(struct netlink *nl, const struct sa *sa);

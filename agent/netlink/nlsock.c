@@ -115,11 +115,9 @@ static int send_request(struct nlsock *sock, struct nlmsghdr *request)
 static void set_words(struct netlink *nl, int code, const char *extended)
 {
 	if (extended)
-		snprintf(nl->words, sizeof(nl->words), "%.120s (%s)", extended,
-			 strerrordesc_np(-code));
+		snprintf(nl->words, sizeof(nl->words), "%.120s (%s)", extended, strerrordesc_np(-code));
 	else
-		snprintf(nl->words, sizeof(nl->words), "%s",
-			 strerrordesc_np(-code) ?: "unknown error");
+		snprintf(nl->words, sizeof(nl->words), "%s", strerrordesc_np(-code) ?: "unknown error");
 }
 
 /* The result in an acknowledgement, with its extended text (Linux 4.12) in nl->words. */
@@ -191,8 +189,8 @@ static int read_done(struct netlink *nl, const struct nlmsghdr *message)
 }
 
 /* One pass. -EINTR when the list changed meanwhile; the dump is read to its end in every case. */
-static int dump_once(struct netlink *nl, struct nlsock *sock, struct nlmsghdr *request,
-		     nlsock_handler *handler, void *arg)
+static int dump_once(struct netlink *nl, struct nlsock *sock, struct nlmsghdr *request, nlsock_handler *handler,
+		     void *arg)
 {
 	bool interrupted = false;
 	int stopped = 0;
@@ -210,8 +208,7 @@ static int dump_once(struct netlink *nl, struct nlsock *sock, struct nlmsghdr *r
 			if (message->nlmsg_seq != request->nlmsg_seq)
 				continue;
 			interrupted |= message->nlmsg_flags & NLM_F_DUMP_INTR;
-			if (message->nlmsg_type == NLMSG_ERROR ||
-			    message->nlmsg_type == NLMSG_DONE) {
+			if (message->nlmsg_type == NLMSG_ERROR || message->nlmsg_type == NLMSG_DONE) {
 				rc = message->nlmsg_type == NLMSG_ERROR ? read_ack(nl, message)
 									: read_done(nl, message);
 				explicit_bzero(nl->dumped, (size_t)len);
@@ -226,8 +223,7 @@ static int dump_once(struct netlink *nl, struct nlsock *sock, struct nlmsghdr *r
 	return rc;
 }
 
-int nlsock_dump(struct netlink *nl, struct nlsock *sock, struct nlmsghdr *request,
-		nlsock_handler *handler, void *arg)
+int nlsock_dump(struct netlink *nl, struct nlsock *sock, struct nlmsghdr *request, nlsock_handler *handler, void *arg)
 {
 	int rc = -EINTR;
 
@@ -245,12 +241,10 @@ int nlsock_dump(struct netlink *nl, struct nlsock *sock, struct nlmsghdr *reques
 	return rc;
 }
 
-int nlsock_refused(struct netlink *nl, struct err *err, int code, const char *what,
-		   const char *hint)
+int nlsock_refused(struct netlink *nl, struct err *err, int code, const char *what, const char *hint)
 {
 	assert(code < 0);
 	if (!hint && code == -EPERM)
 		hint = "this needs CAP_NET_ADMIN";
-	return err_set(err, code, "%s: the kernel says: %s%s%s", what, nl->words, hint ? "; " : "",
-		       hint ? hint : "");
+	return err_set(err, code, "%s: the kernel says: %s%s%s", what, nl->words, hint ? "; " : "", hint ? hint : "");
 }

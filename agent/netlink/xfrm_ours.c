@@ -19,8 +19,7 @@ struct walk {
 	int rc; /* the first refusal of a removal */
 };
 
-static int dump(struct netlink *nl, uint16_t type, nlsock_handler *handler, struct walk *walk,
-		struct err *err)
+static int dump(struct netlink *nl, uint16_t type, nlsock_handler *handler, struct walk *walk, struct err *err)
 {
 	NL_REQUEST(request);
 	int rc = encode_plain(&request, sizeof(request), type, NULL, 0);
@@ -28,9 +27,7 @@ static int dump(struct netlink *nl, uint16_t type, nlsock_handler *handler, stru
 	if (!rc)
 		rc = nlsock_dump(nl, &nl->dump, nl_message(&request), handler, walk);
 	if (rc)
-		return nlsock_refused(nl, err, rc,
-				      type == XFRM_MSG_GETSA ? "list of SAs" : "list of policies",
-				      NULL);
+		return nlsock_refused(nl, err, rc, type == XFRM_MSG_GETSA ? "list of SAs" : "list of policies", NULL);
 	return 0;
 }
 
@@ -45,8 +42,7 @@ static int tell_state(void *arg, const struct nlmsghdr *message)
 	struct state_seen seen;
 
 	if (state_is_ours(&seen, message))
-		walk->found->state(walk->arg, &seen.src, &seen.dst, seen.spi_be, seen.reqid,
-				   seen.mode, seen.larval);
+		walk->found->state(walk->arg, &seen.src, &seen.dst, seen.spi_be, seen.reqid, seen.mode, seen.larval);
 	return 0;
 }
 
@@ -60,8 +56,7 @@ static int tell_policy(void *arg, const struct nlmsghdr *message)
 	return 0;
 }
 
-int xfrm_find_ours(struct netlink *nl, const struct netlink_found *found, void *arg,
-		   struct err *err)
+int xfrm_find_ours(struct netlink *nl, const struct netlink_found *found, void *arg, struct err *err)
 {
 	struct walk walk = { .nl = nl, .found = found, .arg = arg };
 	int rc = 0;
@@ -106,8 +101,7 @@ static int remove_policy(void *arg, const struct nlmsghdr *message)
 }
 
 /* Policies first: a policy without its SA would make the kernel reserve a new state for the next packet. */
-int xfrm_remove_ours(struct netlink *nl, unsigned int *states, unsigned int *policies,
-		     struct err *err)
+int xfrm_remove_ours(struct netlink *nl, unsigned int *states, unsigned int *policies, struct err *err)
 {
 	struct walk in_policies = { .nl = nl }, in_states = { .nl = nl };
 	int rc = dump(nl, XFRM_MSG_GETPOLICY, remove_policy, &in_policies, err);

@@ -13,17 +13,14 @@
 
 #include "netlink/nl.h"
 
-static const char *const dir_names[] = {
-	[POLICY_IN] = "in", [POLICY_OUT] = "out", [POLICY_FWD] = "fwd"
-};
+static const char *const dir_names[] = { [POLICY_IN] = "in", [POLICY_OUT] = "out", [POLICY_FWD] = "fwd" };
 
 static const char *describe_policy(char out[NL_WHAT_MAX], const char *verb, enum policy_dir dir,
 				   const struct hf_pair *pair)
 {
 	char text[PAIR_TEXT_MAX];
 
-	snprintf(out, NL_WHAT_MAX, "%s policy %s %s", verb, dir_names[dir],
-		 pair_format(text, pair));
+	snprintf(out, NL_WHAT_MAX, "%s policy %s %s", verb, dir_names[dir], pair_format(text, pair));
 	return out;
 }
 
@@ -57,15 +54,14 @@ int xfrm_policy_drop(struct netlink *nl, enum policy_dir dir, uint32_t index)
 
 static int refuse_foreign(struct err *err, const char *what, const struct policy_seen *standing)
 {
-	return err_set(
-		err, -EEXIST,
-		"%s: a policy of somebody else stands for the same traffic (reqid 0x%x, priority %u); "
-		"look at `ip xfrm policy` and remove it, or take the peer out of ours",
-		what, standing->reqid, standing->priority);
+	return err_set(err, -EEXIST,
+		       "%s: a policy of somebody else stands for the same traffic (reqid 0x%x, priority %u); "
+		       "look at `ip xfrm policy` and remove it, or take the peer out of ours",
+		       what, standing->reqid, standing->priority);
 }
 
-int xfrm_policy_set(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair,
-		    enum sa_mode mode, uint32_t reqid, bool optional, struct err *err)
+int xfrm_policy_set(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair, enum sa_mode mode,
+		    uint32_t reqid, bool optional, struct err *err)
 {
 	NL_REQUEST(request);
 	char what[NL_WHAT_MAX];
@@ -76,8 +72,7 @@ int xfrm_policy_set(struct netlink *nl, enum policy_dir dir, const struct hf_pai
 	describe_policy(what, "set", dir, pair);
 	if (!nl_reqid_is_ours(reqid))
 		return err_set(err, -EINVAL, "%s: reqid 0x%x is not in our range", what, reqid);
-	rc = encode_policy(&request, sizeof(request), XFRM_MSG_NEWPOLICY, dir, pair, mode, reqid,
-			   optional);
+	rc = encode_policy(&request, sizeof(request), XFRM_MSG_NEWPOLICY, dir, pair, mode, reqid, optional);
 	if (rc)
 		return err_set(err, rc, "%s: the addresses are of different families", what);
 	rc = nlsock_request(nl, nl_message(&request), NULL, NULL);
@@ -96,8 +91,7 @@ int xfrm_policy_set(struct netlink *nl, enum policy_dir dir, const struct hf_pai
 	return rc ? nlsock_refused(nl, err, rc, what, NULL) : 0;
 }
 
-int xfrm_policy_del(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair,
-		    struct err *err)
+int xfrm_policy_del(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair, struct err *err)
 {
 	char what[NL_WHAT_MAX];
 	struct xfrm_selector selector;
@@ -108,16 +102,14 @@ int xfrm_policy_del(struct netlink *nl, enum policy_dir dir, const struct hf_pai
 	encode_selector_pair(&selector, dir, pair);
 	rc = get_policy(nl, &standing, dir, &selector);
 	if (rc == 0 && !nl_policy_is_ours(&standing))
-		return err_set(err, -EPERM,
-			       "%s: it belongs to somebody else (reqid 0x%x), so it stays", what,
+		return err_set(err, -EPERM, "%s: it belongs to somebody else (reqid 0x%x), so it stays", what,
 			       standing.reqid);
 	if (rc == 0)
 		rc = xfrm_policy_drop(nl, dir, standing.index);
 	return rc ? nlsock_refused(nl, err, rc == -ENOENT ? -ESRCH : rc, what, NULL) : 0;
 }
 
-static int allow_nd_type(struct netlink *nl, enum policy_dir dir, uint8_t icmp_type,
-			 struct err *err)
+static int allow_nd_type(struct netlink *nl, enum policy_dir dir, uint8_t icmp_type, struct err *err)
 {
 	NL_REQUEST(request);
 	char what[NL_WHAT_MAX];
@@ -125,8 +117,7 @@ static int allow_nd_type(struct netlink *nl, enum policy_dir dir, uint8_t icmp_t
 	struct policy_seen standing;
 	int rc;
 
-	snprintf(what, sizeof(what), "allow ICMPv6 type %u %s (neighbour discovery)", icmp_type,
-		 dir_names[dir]);
+	snprintf(what, sizeof(what), "allow ICMPv6 type %u %s (neighbour discovery)", icmp_type, dir_names[dir]);
 	rc = encode_policy_nd(&request, sizeof(request), XFRM_MSG_NEWPOLICY, dir, icmp_type);
 	if (!rc)
 		rc = nlsock_request(nl, nl_message(&request), NULL, NULL);

@@ -22,8 +22,8 @@ static const char *describe_sa(char out[NL_WHAT_MAX], const char *verb, const st
 
 	if (src)
 		addr_format(from, src);
-	snprintf(out, NL_WHAT_MAX, "%s SA %s%s%s spi 0x%08x", verb, from, src ? " -> " : "to ",
-		 addr_format(to, dst), ntohl(spi_be));
+	snprintf(out, NL_WHAT_MAX, "%s SA %s%s%s spi 0x%08x", verb, from, src ? " -> " : "to ", addr_format(to, dst),
+		 ntohl(spi_be));
 	return out;
 }
 
@@ -32,8 +32,7 @@ static int keep_state(void *arg, const struct nlmsghdr *message)
 	return decode_state(arg, message) ? 0 : -EBADMSG;
 }
 
-int xfrm_state_get(struct netlink *nl, struct state_seen *out, const struct hf_addr *dst,
-		   uint32_t spi_be)
+int xfrm_state_get(struct netlink *nl, struct state_seen *out, const struct hf_addr *dst, uint32_t spi_be)
 {
 	NL_REQUEST(request);
 	struct state_seen seen = { 0 };
@@ -46,16 +45,15 @@ int xfrm_state_get(struct netlink *nl, struct state_seen *out, const struct hf_a
 	return rc;
 }
 
-int xfrm_spi_alloc(struct netlink *nl, uint32_t *spi_be, const struct hf_addr *src,
-		   const struct hf_addr *dst, uint32_t reqid, struct err *err)
+int xfrm_spi_alloc(struct netlink *nl, uint32_t *spi_be, const struct hf_addr *src, const struct hf_addr *dst,
+		   uint32_t reqid, struct err *err)
 {
 	NL_REQUEST(request);
 	char what[NL_WHAT_MAX], from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
 	struct state_seen larval = { 0 };
 	int rc;
 
-	snprintf(what, sizeof(what), "reserve an SPI %s -> %s", addr_format(from, src),
-		 addr_format(to, dst));
+	snprintf(what, sizeof(what), "reserve an SPI %s -> %s", addr_format(from, src), addr_format(to, dst));
 	if (!nl_reqid_is_ours(reqid))
 		return err_set(err, -EINVAL, "%s: reqid 0x%x is not in our range", what, reqid);
 	rc = encode_spi_alloc(&request, sizeof(request), src, dst, reqid);
@@ -105,16 +103,14 @@ static int check_sa(const struct sa *sa, const char *what, struct err *err)
 	if (!nl_reqid_is_ours(sa->reqid))
 		return err_set(err, -EINVAL, "%s: reqid 0x%x is not in our range", what, sa->reqid);
 	if (ntohl(sa->spi_be) <= SPI_RESERVED_MAX)
-		return err_set(err, -EINVAL, "%s: SPIs up to 255 are reserved (RFC 4303 2.1)",
-			       what);
+		return err_set(err, -EINVAL, "%s: SPIs up to 255 are reserved (RFC 4303 2.1)", what);
 	if (addr_is_v4(&sa->src) != addr_is_v4(&sa->dst))
 		return err_set(err, -EINVAL, "%s: the addresses are of different families", what);
 	if (encode_key_len(sa->algorithm) == 0)
 		return err_set(err, -EINVAL, "%s: unknown algorithm %d", what, (int)sa->algorithm);
 	if (sa->inbound && (sa->replay_window == 0 || sa->replay_window > ENCODE_REPLAY_WINDOW_MAX))
-		return err_set(err, -EINVAL,
-			       "%s: a replay window of %u packets; an inbound SA needs 1 to %u",
-			       what, sa->replay_window, ENCODE_REPLAY_WINDOW_MAX);
+		return err_set(err, -EINVAL, "%s: a replay window of %u packets; an inbound SA needs 1 to %u", what,
+			       sa->replay_window, ENCODE_REPLAY_WINDOW_MAX);
 	if (!sa->encap_sport_be != !sa->encap_dport_be)
 		return err_set(err, -EINVAL, "%s: UDP encapsulation needs both ports", what);
 	return 0;
@@ -135,22 +131,17 @@ int xfrm_state_add(struct netlink *nl, const struct sa *sa, struct err *err)
 	case 0:
 		return 0;
 	case -EPROTONOSUPPORT:
-		snprintf(
-			hint, sizeof(hint),
-			"this kernel has no ESP for %s (%s); load module %s or boot a kernel that has it",
-			v4 ? "IPv4" : "IPv6", v4 ? "CONFIG_INET_ESP" : "CONFIG_INET6_ESP",
-			v4 ? "esp4" : "esp6");
+		snprintf(hint, sizeof(hint),
+			 "this kernel has no ESP for %s (%s); load module %s or boot a kernel that has it",
+			 v4 ? "IPv4" : "IPv6", v4 ? "CONFIG_INET_ESP" : "CONFIG_INET6_ESP", v4 ? "esp4" : "esp6");
 		return nlsock_refused(nl, err, -ENOSYS, what, hint);
 	case -ENOSYS:
 	case -ENOENT:
 		/* Looked for before ESP itself, so a kernel that lacks both says this. */
-		snprintf(hint, sizeof(hint),
-			 "this kernel has no %s, perhaps no ESP at all; it needs %s, %s",
-			 encode_algorithm_name(sa->algorithm),
-			 v4 ? "CONFIG_INET_ESP" : "CONFIG_INET6_ESP",
-			 sa->algorithm == SA_CHACHA20_POLY1305
-				 ? "CONFIG_CRYPTO_CHACHA20POLY1305"
-				 : "CONFIG_CRYPTO_AES and CONFIG_CRYPTO_GCM");
+		snprintf(hint, sizeof(hint), "this kernel has no %s, perhaps no ESP at all; it needs %s, %s",
+			 encode_algorithm_name(sa->algorithm), v4 ? "CONFIG_INET_ESP" : "CONFIG_INET6_ESP",
+			 sa->algorithm == SA_CHACHA20_POLY1305 ? "CONFIG_CRYPTO_CHACHA20POLY1305"
+							       : "CONFIG_CRYPTO_AES and CONFIG_CRYPTO_GCM");
 		return nlsock_refused(nl, err, -ENOSYS, what, hint);
 	case -EEXIST:
 		return nlsock_refused(nl, err, rc, what, "an SA with this SPI stands already");
@@ -170,8 +161,7 @@ int xfrm_state_del(struct netlink *nl, const struct hf_addr *dst, uint32_t spi_b
 	if (rc)
 		return nlsock_refused(nl, err, rc, what, NULL);
 	if (!nl_reqid_is_ours(standing.reqid))
-		return err_set(err, -EPERM,
-			       "%s: it belongs to somebody else (reqid 0x%x), so it stays", what,
+		return err_set(err, -EPERM, "%s: it belongs to somebody else (reqid 0x%x), so it stays", what,
 			       standing.reqid);
 	rc = encode_state_id(&request, sizeof(request), XFRM_MSG_DELSA, dst, spi_be);
 	if (!rc)
@@ -179,16 +169,15 @@ int xfrm_state_del(struct netlink *nl, const struct hf_addr *dst, uint32_t spi_b
 	return rc ? nlsock_refused(nl, err, rc, what, NULL) : 0;
 }
 
-int xfrm_state_counters(struct netlink *nl, struct sa_counters *out, const struct hf_addr *dst,
-			uint32_t spi_be, struct err *err)
+int xfrm_state_counters(struct netlink *nl, struct sa_counters *out, const struct hf_addr *dst, uint32_t spi_be,
+			struct err *err)
 {
 	char what[NL_WHAT_MAX];
 	struct state_seen seen;
 	int rc = xfrm_state_get(nl, &seen, dst, spi_be);
 
 	if (rc)
-		return nlsock_refused(nl, err, rc,
-				      describe_sa(what, "counters of", NULL, dst, spi_be), NULL);
+		return nlsock_refused(nl, err, rc, describe_sa(what, "counters of", NULL, dst, spi_be), NULL);
 	*out = seen.counters;
 	return 0;
 }

@@ -171,8 +171,7 @@ static inline void on_acquire(void *arg, const struct hf_pair *pair, uint32_t re
 	out->reqid = reqid;
 }
 
-static inline void on_expired(void *arg, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
-			      bool hard)
+static inline void on_expired(void *arg, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid, bool hard)
 {
 	struct seen *out = arg;
 
@@ -211,8 +210,8 @@ static inline void on_link_gone(void *arg, int ifindex)
 	out->ifindex = ifindex;
 }
 
-static inline void on_address(void *arg, int ifindex, const struct hf_addr *addr,
-			      const struct hf_addr *broadcast, bool added)
+static inline void on_address(void *arg, int ifindex, const struct hf_addr *addr, const struct hf_addr *broadcast,
+			      bool added)
 {
 	struct seen *out = arg;
 
@@ -284,8 +283,8 @@ struct found {
 	struct hf_pair pair; /* of the last policy */
 };
 
-static inline void count_state(void *arg, const struct hf_addr *src, const struct hf_addr *dst,
-			       uint32_t spi_be, uint32_t reqid, enum sa_mode mode, bool larval)
+static inline void count_state(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be,
+			       uint32_t reqid, enum sa_mode mode, bool larval)
 {
 	struct found *out = arg;
 
@@ -295,8 +294,8 @@ static inline void count_state(void *arg, const struct hf_addr *src, const struc
 	out->larval += larval;
 }
 
-static inline void count_policy(void *arg, enum policy_dir dir, const struct hf_pair *pair,
-				uint32_t reqid, enum sa_mode mode)
+static inline void count_policy(void *arg, enum policy_dir dir, const struct hf_pair *pair, uint32_t reqid,
+				enum sa_mode mode)
 {
 	struct found *out = arg;
 

@@ -26,8 +26,7 @@ static void test_policy_shows(void **state)
 	assert_in(text, "src 10.9.0.1/32 dst 10.9.0.2/32 \n\tdir out priority 2000");
 	assert_in(text, "src 10.9.0.2/32 dst 10.9.0.1/32 \n\tdir in priority 2000");
 	assert_in(text, "src 10.9.0.2/32 dst 10.9.0.1/32 \n\tdir fwd priority 2000");
-	assert_in(text,
-		  "tmpl src 10.9.0.1 dst 10.9.0.2\n\t\tproto esp reqid 1207959557 mode transport");
+	assert_in(text, "tmpl src 10.9.0.1 dst 10.9.0.2\n\t\tproto esp reqid 1207959557 mode transport");
 	assert_in(text, "src 2001:db8::2/128 dst 2001:db8::1/128 \n\tdir in priority 2000");
 	assert_in(text, "proto esp reqid 1207959557 mode tunnel\n\t\tlevel use");
 	assert_int_equal(count_in(text, "level use"), 1);
@@ -61,9 +60,7 @@ static void test_policy_of_others_stays(void **state)
 			     "tmpl proto esp reqid 7 mode transport",
 			     HERE, THERE),
 			 0);
-	assert_int_equal(xfrm_policy_set(nl, POLICY_OUT, &pair, SA_MODE_TRANSPORT, REQID, false,
-					 &set),
-			 -EEXIST);
+	assert_int_equal(xfrm_policy_set(nl, POLICY_OUT, &pair, SA_MODE_TRANSPORT, REQID, false, &set), -EEXIST);
 	assert_in(set.text, "somebody else stands for the same traffic (reqid 0x7, priority 77)");
 	assert_int_equal(xfrm_policy_del(nl, POLICY_OUT, &pair, &del), -EPERM);
 	assert_in(output_of("ip xfrm policy"), "dir out priority 77");
@@ -100,9 +97,7 @@ static void test_requests_outside_our_range(void **state)
 	struct hf_addr v6 = addr_of(HERE6);
 
 	sa.reqid = NETLINK_REQID_BASE + NETLINK_REQID_COUNT;
-	assert_int_equal(xfrm_policy_set(nl, POLICY_OUT, &pair, SA_MODE_TRANSPORT, sa.reqid, false,
-					 &policy),
-			 -EINVAL);
+	assert_int_equal(xfrm_policy_set(nl, POLICY_OUT, &pair, SA_MODE_TRANSPORT, sa.reqid, false, &policy), -EINVAL);
 	assert_in(policy.text, "reqid 0x48100000 is not in our range");
 	assert_int_equal(xfrm_state_add(nl, &sa, &add), -EINVAL);
 	assert_in(add.text, "add SA 10.9.0.1 -> 10.9.0.2 spi 0x00001001: reqid");
@@ -110,9 +105,7 @@ static void test_requests_outside_our_range(void **state)
 	assert_int_equal(xfrm_state_add(nl, &sa, &spi), -EINVAL);
 	assert_in(spi.text, "reserved");
 	pair.local = v6;
-	assert_int_equal(xfrm_policy_set(nl, POLICY_OUT, &pair, SA_MODE_TRANSPORT, REQID, false,
-					 &mixed),
-			 -EINVAL);
+	assert_int_equal(xfrm_policy_set(nl, POLICY_OUT, &pair, SA_MODE_TRANSPORT, REQID, false, &mixed), -EINVAL);
 	assert_in(mixed.text, "different families");
 }
 
@@ -148,11 +141,10 @@ static void test_ours_are_removed_and_only_ours(void **state)
 	unsigned int states, policies;
 	uint32_t spi;
 
-	assert_int_equal(
-		run("ip xfrm state allocspi src %s dst %s proto esp reqid 7 min 300 max 300 "
-		    ">/dev/null",
-		    THERE, HERE),
-		0);
+	assert_int_equal(run("ip xfrm state allocspi src %s dst %s proto esp reqid 7 min 300 max 300 "
+			     ">/dev/null",
+			     THERE, HERE),
+			 0);
 	assert_int_equal(run("ip xfrm policy add src %s dst 10.9.0.3 dir out priority 2000 "
 			     "tmpl proto esp reqid 7 mode transport",
 			     HERE),
@@ -204,8 +196,7 @@ static void test_many(void **state)
 	for (int i = 0; i < 1000; i++) {
 		pair.remote.octet[14] = (uint8_t)(i >> 8);
 		pair.remote.octet[15] = (uint8_t)i;
-		done(xfrm_policy_set(nl, POLICY_OUT, &pair, SA_MODE_TRANSPORT, REQID, false, &err),
-		     err);
+		done(xfrm_policy_set(nl, POLICY_OUT, &pair, SA_MODE_TRANSPORT, REQID, false, &err), err);
 		done(xfrm_spi_alloc(nl, &spi, &pair.remote, &pair.local, REQID, &err), err);
 	}
 	assert_int_equal(find_all(nl).states, 1000);
@@ -241,9 +232,8 @@ static void test_probe(void **state)
 	struct err err = ERR_NONE;
 
 	done(netlink_probe(&probe, &err), err);
-	print_message("%s: xfrm %d esp4 %d esp6 %d aes_gcm %d chacha20 %d esn %d udp_encap %d\n",
-		      probe.release, probe.xfrm, probe.esp4, probe.esp6, probe.aes_gcm,
-		      probe.chacha20, probe.esn, probe.udp_encap);
+	print_message("%s: xfrm %d esp4 %d esp6 %d aes_gcm %d chacha20 %d esn %d udp_encap %d\n", probe.release,
+		      probe.xfrm, probe.esp4, probe.esp6, probe.aes_gcm, probe.chacha20, probe.esn, probe.udp_encap);
 	assert_int_equal(probe.xfrm, 0);
 	assert_true(probe.release[0] != '\0');
 	assert_int_equal(probe.esn, probe.esp4 ? probe.esn : 0);

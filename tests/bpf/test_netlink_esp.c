@@ -42,8 +42,7 @@ static void test_state_shows(void **state)
 	assert_int_not_equal(counters.added_s, 0);
 
 	assert_int_equal(xfrm_state_add(nl, &in, &err), -EEXIST);
-	assert_in(err.text,
-		  "add SA 10.9.0.2 -> 10.9.0.1 spi 0x00001002: the kernel says: File exists");
+	assert_in(err.text, "add SA 10.9.0.2 -> 10.9.0.1 spi 0x00001002: the kernel says: File exists");
 	done(xfrm_state_del(nl, &in.dst, in.spi_be, &err), err);
 	err = ERR_NONE;
 	assert_int_equal(xfrm_state_counters(nl, &counters, &in.dst, in.spi_be, &err), -ESRCH);
@@ -171,8 +170,7 @@ static int enter_sides(void **state)
 	memset(&seen, 0, sizeof(seen));
 	open_side(&left, HERE, HERE6);
 	open_side(&right, THERE, THERE6);
-	assert_int_equal(run("ip link add v type veth peer name v netns /proc/self/fd/%d", left.ns),
-			 0);
+	assert_int_equal(run("ip link add v type veth peer name v netns /proc/self/fd/%d", left.ns), 0);
 	start_side(&left);
 	start_side(&right);
 	return 0;
@@ -247,8 +245,7 @@ static void add_sa(struct side *from, struct side *to, const struct sa *like, ui
 	done(xfrm_state_add(to->nl, &sa, &err), err);
 }
 
-static void set_policy(struct side *side, enum policy_dir dir, bool v6, enum sa_mode mode,
-		       bool optional)
+static void set_policy(struct side *side, enum policy_dir dir, bool v6, enum sa_mode mode, bool optional)
 {
 	struct hf_pair pair = pair_seen_by(side, v6);
 	struct err err = ERR_NONE;
@@ -256,8 +253,7 @@ static void set_policy(struct side *side, enum policy_dir dir, bool v6, enum sa_
 	done(xfrm_policy_set(side->nl, dir, &pair, mode, REQID, optional, &err), err);
 }
 
-static void assert_counted(struct side *side, struct side *to, bool v6, uint32_t spi,
-			   uint64_t packets)
+static void assert_counted(struct side *side, struct side *to, bool v6, uint32_t spi, uint64_t packets)
 {
 	struct hf_pair pair = pair_seen_by(to, v6);
 	struct sa_counters counters;

@@ -43,9 +43,7 @@ static void test_changes_by_others_are_told(void **state)
 	assert_int_equal(seen.dir, POLICY_IN);
 	assert_int_equal(seen.reqid, REQID);
 
-	assert_int_equal(run("ip xfrm state delete src %s dst %s proto esp spi 0x%x", THERE, HERE,
-			     ntohl(spi)),
-			 0);
+	assert_int_equal(run("ip xfrm state delete src %s dst %s proto esp spi 0x%x", THERE, HERE, ntohl(spi)), 0);
 	read_events(nl);
 	assert_int_equal(seen.expiries, 1);
 	assert_true(seen.hard);
@@ -72,13 +70,11 @@ static void test_others_among_themselves_are_not_told(void **state)
 			     THERE),
 			 0);
 	assert_int_equal(run("ip xfrm policy delete src 10.8.0.0/24 dst %s dir out", THERE), 0);
-	assert_int_equal(
-		run("ip xfrm state allocspi src %s dst %s proto esp reqid 7 min 300 max 300 "
-		    ">/dev/null",
-		    THERE, HERE),
-		0);
-	assert_int_equal(run("ip xfrm state delete src %s dst %s proto esp spi 300", THERE, HERE),
+	assert_int_equal(run("ip xfrm state allocspi src %s dst %s proto esp reqid 7 min 300 max 300 "
+			     ">/dev/null",
+			     THERE, HERE),
 			 0);
+	assert_int_equal(run("ip xfrm state delete src %s dst %s proto esp spi 300", THERE, HERE), 0);
 	read_events(*state);
 	assert_int_equal(seen.gone + seen.expiries + seen.lost, 0);
 }
@@ -88,8 +84,7 @@ static void test_nd_allowance_gone_is_told(void **state)
 	struct err err = ERR_NONE;
 
 	done(xfrm_policy_nd_allow(*state, &err), err);
-	assert_int_equal(
-		run("ip xfrm policy delete src ::/0 dst ::/0 proto ipv6-icmp type 136 dir out"), 0);
+	assert_int_equal(run("ip xfrm policy delete src ::/0 dst ::/0 proto ipv6-icmp type 136 dir out"), 0);
 	read_events(*state);
 	assert_int_equal(seen.gone, 1);
 	assert_int_equal(seen.reqid, 0);
@@ -147,9 +142,7 @@ static void test_overflow_is_told(void **state)
 	struct err err = ERR_NONE;
 	int size = 4096;
 
-	assert_int_equal(setsockopt(netlink_xfrm_fd(nl), SOL_SOCKET, SO_RCVBUFFORCE, &size,
-				    sizeof(size)),
-			 0);
+	assert_int_equal(setsockopt(netlink_xfrm_fd(nl), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)), 0);
 	done(netlink_open(&other, NULL, NULL, &err), err);
 	for (int i = 0; i < 50; i++)
 		set_policies(other, &pair, SA_MODE_TRANSPORT);
@@ -214,10 +207,9 @@ static void test_bridge_port_is_not_gone(void **state)
 		print_message("skipped: this kernel has no bridge\n");
 		skip();
 	}
-	assert_int_equal(
-		run("ip link add v0 type veth peer name v1 && ip link set v0 master br0 && "
-		    "ip link set v0 nomaster"),
-		0);
+	assert_int_equal(run("ip link add v0 type veth peer name v1 && ip link set v0 master br0 && "
+			     "ip link set v0 nomaster"),
+			 0);
 	read_events(*state);
 	assert_true(seen.links > 0);
 	assert_int_equal(seen.links_gone, 0);

@@ -77,8 +77,7 @@ static const uint8_t *attr_of(uint32_t header, uint16_t type, size_t *len)
 {
 	uint32_t total = u32_at(message.octets);
 
-	for (uint32_t at = HDR + header; at + 4 <= total;
-	     at += (u16_at(message.octets + at) + 3u) & ~3u) {
+	for (uint32_t at = HDR + header; at + 4 <= total; at += (u16_at(message.octets + at) + 3u) & ~3u) {
 		*len = u16_at(message.octets + at) - 4u;
 		if (u16_at(message.octets + at + 2) == type)
 			return message.octets + at + 4;
@@ -193,15 +192,10 @@ static void test_state_replay(void **state)
 		uint8_t in_header;
 		uint32_t in_bitmap, words; /* 0 = no attribute */
 	} expected[] = {
-		{ false, false, 0, 0, 0, 0 },
-		{ false, false, 128, 0, 0, 0 }, /* a sender needs no window */
+		{ false, false, 0, 0, 0, 0 },	    { false, false, 128, 0, 0, 0 }, /* a sender needs no window */
 		{ false, true, 0, 0, 1, 1 }, /* ESN with a window of 0 is refused by the kernel */
-		{ false, true, 128, 0, 1, 1 },
-		{ true, false, 32, 32, 0, 0 },
-		{ true, false, 33, 0, 33, 2 },
-		{ true, true, 1, 0, 1, 1 },
-		{ true, true, 32, 0, 32, 1 },
-		{ true, true, 128, 0, 128, 4 },
+		{ false, true, 128, 0, 1, 1 },	    { true, false, 32, 32, 0, 0 },  { true, false, 33, 0, 33, 2 },
+		{ true, true, 1, 0, 1, 1 },	    { true, true, 32, 0, 32, 1 },   { true, true, 128, 0, 128, 4 },
 		{ true, true, 4096, 0, 4096, 128 },
 	};
 
@@ -249,8 +243,8 @@ static void test_state_encap(void **state)
 
 static void test_state_without_encoding(void **state)
 {
-	struct sa mixed = example_sa(), window = example_sa(), none = example_sa(),
-		  port = example_sa(), algorithm = example_sa();
+	struct sa mixed = example_sa(), window = example_sa(), none = example_sa(), port = example_sa(),
+		  algorithm = example_sa();
 
 	(void)state;
 	mixed.dst = addr_of("2001:db8::2");
@@ -262,8 +256,7 @@ static void test_state_without_encoding(void **state)
 	assert_int_equal(encode_state(&message, sizeof(message), XFRM_MSG_NEWSA, &window), -EINVAL);
 	assert_int_equal(encode_state(&message, sizeof(message), XFRM_MSG_NEWSA, &none), -EINVAL);
 	assert_int_equal(encode_state(&message, sizeof(message), XFRM_MSG_NEWSA, &port), -EINVAL);
-	assert_int_equal(encode_state(&message, sizeof(message), XFRM_MSG_NEWSA, &algorithm),
-			 -EINVAL);
+	assert_int_equal(encode_state(&message, sizeof(message), XFRM_MSG_NEWSA, &algorithm), -EINVAL);
 }
 
 static void test_spi_and_id(void **state)
@@ -282,9 +275,7 @@ static void test_spi_and_id(void **state)
 	assert_int_equal(u32_at(m + HDR + SA_INFO_LEN), 0xc0000000);
 	assert_int_equal(u32_at(m + HDR + SA_INFO_LEN + 4), 0xcfffffff);
 
-	assert_int_equal(encode_state_id(&message, sizeof(message), XFRM_MSG_DELSA, &dst,
-					 htonl(0xc0000001)),
-			 0);
+	assert_int_equal(encode_state_id(&message, sizeof(message), XFRM_MSG_DELSA, &dst, htonl(0xc0000001)), 0);
 	assert_int_equal(u32_at(m), HDR + 24);
 	assert_int_equal(u16_at(m + 4), 0x11);
 	assert_memory_equal(m + HDR, "\x0a\x09\x00\x01", 4);
@@ -302,9 +293,8 @@ static void test_policy(void **state)
 		bool out = dir == POLICY_OUT;
 
 		memset(&message, 0xee, sizeof(message));
-		assert_int_equal(encode_policy(&message, sizeof(message), XFRM_MSG_NEWPOLICY,
-					       (enum policy_dir)dir, &pair, SA_MODE_TUNNEL,
-					       0x48000005, dir == POLICY_IN),
+		assert_int_equal(encode_policy(&message, sizeof(message), XFRM_MSG_NEWPOLICY, (enum policy_dir)dir,
+					       &pair, SA_MODE_TUNNEL, 0x48000005, dir == POLICY_IN),
 				 0);
 		assert_int_equal(u32_at(m), HDR + POLICY_INFO_LEN + 4 + 64);
 		assert_int_equal(u16_at(m + 4), 0x13);
@@ -328,12 +318,11 @@ static void test_policy(void **state)
 		assert_int_equal(u32_at(tmpl + 44), 0x48000005);
 		assert_int_equal(tmpl[48], 1);
 		assert_int_equal(tmpl[50], dir == POLICY_IN);
-		assert_memory_equal(tmpl + 52, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
-				    12);
+		assert_memory_equal(tmpl + 52, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 12);
 	}
 	pair.local = addr_of("2001:db8::1");
-	assert_int_equal(encode_policy(&message, sizeof(message), XFRM_MSG_NEWPOLICY, POLICY_OUT,
-				       &pair, SA_MODE_TUNNEL, 0x48000005, false),
+	assert_int_equal(encode_policy(&message, sizeof(message), XFRM_MSG_NEWPOLICY, POLICY_OUT, &pair, SA_MODE_TUNNEL,
+				       0x48000005, false),
 			 -EINVAL);
 }
 
@@ -342,9 +331,7 @@ static void test_policy_nd(void **state)
 	const uint8_t *m = message.octets;
 
 	(void)state;
-	assert_int_equal(encode_policy_nd(&message, sizeof(message), XFRM_MSG_NEWPOLICY, POLICY_OUT,
-					  135),
-			 0);
+	assert_int_equal(encode_policy_nd(&message, sizeof(message), XFRM_MSG_NEWPOLICY, POLICY_OUT, 135), 0);
 	assert_int_equal(u32_at(m), HDR + POLICY_INFO_LEN);
 	assert_true(is_zero(m + HDR, 32 + 4));
 	assert_memory_equal(m + HDR + 36, "\x00\x87\xff\xff", 4);
@@ -372,8 +359,7 @@ static int some_policy(void *buf, size_t size)
 {
 	struct hf_pair pair = { addr_of("2001:db8::1"), addr_of("2001:db8::2") };
 
-	return encode_policy(buf, size, XFRM_MSG_NEWPOLICY, POLICY_OUT, &pair, SA_MODE_TRANSPORT,
-			     0x48000005, false);
+	return encode_policy(buf, size, XFRM_MSG_NEWPOLICY, POLICY_OUT, &pair, SA_MODE_TRANSPORT, 0x48000005, false);
 }
 
 static int some_nd(void *buf, size_t size)
@@ -434,8 +420,7 @@ static void test_decode_state(void **state)
 	total = u32_at(message.octets);
 	message.octets[SA_LIFETIMES + 64] = 77; /* bytes */
 	message.octets[SA_LIFETIMES + 72] = 7;	/* packets */
-	message.octets[SA_LIFETIMES + 96] =
-		1; /* outside of the window, seen before, not authentic */
+	message.octets[SA_LIFETIMES + 96] = 1;	/* outside of the window, seen before, not authentic */
 	message.octets[SA_LIFETIMES + 100] = 2;
 	message.octets[SA_LIFETIMES + 104] = 4;
 	for (size_t len = HDR; len <= total; len++) {
@@ -512,20 +497,13 @@ static void test_reqid_range(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_state_header),
-		cmocka_unit_test(test_state_ipv6_tunnel_limits),
-		cmocka_unit_test(test_state_algorithms),
-		cmocka_unit_test(test_state_replay),
-		cmocka_unit_test(test_state_encap),
-		cmocka_unit_test(test_state_without_encoding),
-		cmocka_unit_test(test_spi_and_id),
-		cmocka_unit_test(test_policy),
-		cmocka_unit_test(test_policy_nd),
-		cmocka_unit_test(test_small_buffers),
-		cmocka_unit_test(test_decode_state),
-		cmocka_unit_test(test_decode_policy),
-		cmocka_unit_test(test_nd_is_recognised),
-		cmocka_unit_test(test_reqid_range),
+		cmocka_unit_test(test_state_header),	 cmocka_unit_test(test_state_ipv6_tunnel_limits),
+		cmocka_unit_test(test_state_algorithms), cmocka_unit_test(test_state_replay),
+		cmocka_unit_test(test_state_encap),	 cmocka_unit_test(test_state_without_encoding),
+		cmocka_unit_test(test_spi_and_id),	 cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_policy_nd),	 cmocka_unit_test(test_small_buffers),
+		cmocka_unit_test(test_decode_state),	 cmocka_unit_test(test_decode_policy),
+		cmocka_unit_test(test_nd_is_recognised), cmocka_unit_test(test_reqid_range),
 	};
 
 	return cmocka_run_group_tests_name("netlink_encode", tests, NULL, NULL);
