@@ -230,13 +230,24 @@ static void on_acquire(void *arg, const struct hf_pair *pair, uint32_t reqid)
 	agent_event(agent, &event);
 }
 
+/* Without it neighbours of secured pairs cannot be found any more. */
+static void allow_nd_again(struct agent *agent)
+{
+	struct err err = ERR_NONE;
+
+	if (xfrm_policy_nd_allow(agent->nl, &err) < 0)
+		log_error("%s", err.text);
+}
+
 static void on_policy_gone(void *arg, enum policy_dir dir, uint32_t reqid)
 {
 	struct agent *agent = arg;
 	struct core_event event = { .type = EVENT_POLICY_GONE };
 
 	(void)dir;
-	if (core_pair_of(agent->core, &event.pair, reqid))
+	if (reqid == 0)
+		allow_nd_again(agent);
+	else if (core_pair_of(agent->core, &event.pair, reqid))
 		agent_event(agent, &event);
 }
 
@@ -245,7 +256,9 @@ static void on_lost(void *arg)
 	struct agent *agent = arg;
 	struct err err = ERR_NONE;
 
-	log_warn("the kernel dropped notifications: asking for everything again");
+	/* Lost SAs show as acquires, lost policies as strays: neither passes in clear meanwhile. */
+	log_warn("notifications were lost, or somebody flushed SAs or policies: asking for everything again");
+	allow_nd_again(agent);
 	if (netlink_links_dump(agent->nl, &err) < 0)
 		log_error("%s", err.text);
 }
