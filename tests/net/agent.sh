@@ -16,6 +16,8 @@ setting() {
 	printf '[%s]\n%s\n' "$2" "$3" | on "$1" tee -a /etc/holdfast/holdfast.conf >/dev/null
 }
 
+agent_runs() { [ -e "$WORK/agent-$1.log" ] && [[ $(<"$WORK/agent-$1.log") == *'is running'* ]]; }
+
 agent_up() { on "$1" "$HOLDFAST" status --json; }
 
 # agent HOST [FIXEDKEY OPTIONS]: an agent whose peers' SAs come from fixed keys; ready when it returns.
@@ -23,23 +25,67 @@ agent() {
 	local h=$1
 	shift
 	bg "$h" "agent-$h" "$FIXEDKEY" "$@"
-	wait_for 20 grep -q 'is running' "$WORK/agent-$h.log" || fail "the agent of $h did not start"
+	wait_for 20 agent_runs "$h" || fail "the agent of $h did not start"
 }
 
-# counter HOST NAME: a counter of hf_count or hf_agent, from the agent.
-counter() {
+# status_of HOST: the agent's answer on one line, for several `json` in a row: without the rooms in use, whose names
+# are those of counters.
+status_of() {
 	local all
 	all=$(on "$1" "$HOLDFAST" status --json)
-	json "$all" "$2"
+	all=${all//[[:space:]]/}
+	echo "${all%%\"held\":*}${all#*\"gate\":}"
+}
+
+# counter HOST NAME: a counter of hf_count, or of hf_agent when hf_count has none of that name, from the agent.
+counter() { json "$(status_of "$1")" "$2"; }
+
+# held_of HOST: slots, big slots and queues in use, as "1+0+1".
+held_of() {
+	local all
+	all=$(on "$1" "$HOLDFAST" status --json)
+	all=${all//[[:space:]]/}
+	[[ ${all#*\"held\":} =~ used\":([0-9]+).*used\":([0-9]+).*used\":([0-9]+).*\"gate\" ]]
+	echo "${BASH_REMATCH[1]}+${BASH_REMATCH[2]}+${BASH_REMATCH[3]}"
+}
+
+# is_calm HOST: no pair is between two states, nothing is held.
+is_calm() {
+	local all
+	all=$(status_of "$1")
+	[ "$(json "$all" lookup)$(json "$all" negotiate)$(json "$all" install)$(json "$all" handoff)" = 0000 ] &&
+		[ "$(held_of "$1")" = 0+0+0 ]
+}
+
+# has_secure HOST N: N pairs of the host are secure.
+has_secure() { [ "$(counter "$1" secure)" = "$2" ]; }
+
+# fixed_peer HOST REMOTE LOCAL...: HOST has no agent; SAs and policies stand for its addresses LOCAL towards REMOTE.
+# They fit an agent --no-esn, and go on whatever becomes of its SAs.
+fixed_peer() {
+	local h=$1 t d
+	shift
+	{
+		[ -e "$WORK/$h.xfrm" ] || for t in 135 136; do
+			for d in in out; do echo "xfrm policy add src ::/0 dst ::/0 proto ipv6-icmp type $t dir $d priority 1000"; done
+		done
+		"$FIXEDKEY" --print "$@"
+	} >"$WORK/xfrm.new"
+	mv "$WORK/xfrm.new" "$WORK/$h.xfrm"
+	on "$h" ip -batch "$WORK/$h.xfrm"
+}
+
+# neighbours A B: each knows where the other is, so that what is seen is the gate's doing and not ND's.
+neighbours() {
+	on "$1" "$HFPROBE" ping "$(addr "$2")" --strict >/dev/null
+	on "$1" "$HFPROBE" ping "$(addr6 "$2")" --strict >/dev/null
+	on "$2" "$HFPROBE" ping "$(addr6 "$1")" --strict >/dev/null
 }
 
 # private_pair DELAY: hosts a and b, private to each other, fixed keys after DELAY ms, b answering.
 private_pair() {
 	lan a b
-	# The neighbours are known: what is measured is the first packet's way through the gate, not ND's.
-	on a "$HFPROBE" ping "$(addr b)" --strict >/dev/null
-	on a "$HFPROBE" ping "$(addr6 b)" --strict >/dev/null
-	on b "$HFPROBE" ping "$(addr6 a)" --strict >/dev/null
+	neighbours a b
 	configure a private 10.9.0.0/24 fd09::/64
 	configure b private 10.9.0.0/24 fd09::/64
 	serve b

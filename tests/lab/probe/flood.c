@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * `flood`: many datagrams to many consecutive addresses, as fast as the kernel takes them or at a
- * given rate, nothing awaited. Numbered through, so that a `serve` at the far end can say what came.
+ * given rate, nothing awaited, until SIGTERM at the latest. Numbered through, so that a `serve` at the far end can say what came.
  */
 #include "probe.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
+
+static volatile sig_atomic_t is_over;
+
+static void on_term(int signal_number)
+{
+	(void)signal_number;
+	is_over = 1;
+}
 
 /* The n-th address after the first: addition in the last 32 bits of either family. */
 static union probe_addr nth(const union probe_addr *first, uint32_t n)
@@ -36,8 +45,9 @@ int flood_main(int argc, char **argv)
 	if (!o.hosts)
 		o.hosts = 1;
 	fd = socket_open(&o, SOCK_DGRAM, 0);
+	signal(SIGTERM, on_term);
 	start = clock_mono();
-	for (unsigned int i = 0; i < o.count; i++) {
+	for (unsigned int i = 0; i < o.count && !is_over; i++) {
 		union probe_addr to = nth(&o.to, i % o.hosts);
 
 		if (o.rate)

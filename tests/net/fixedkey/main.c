@@ -3,11 +3,18 @@
  * A test driver in place of discovery and IKE: the whole agent, with a keying that answers after a chosen delay with
  * SAs whose keys and SPIs both ends compute from the pair. No secret, no negotiation, not part of the product.
  *
- *   fixedkey [--delay MS] [--fail lookup|none|negotiate] [--silent PREFIX] [--respond PREFIX] [--config FILE]
+ *   fixedkey [--delay MS] [--fail lookup|none|negotiate] [--silent PREFIX] [--mute PREFIX] [--respond PREFIX]
+ *            [--tunnel] [--churn N] [--config FILE]
+ *   fixedkey --print LOCAL REMOTE
  *
  * --respond: (up to 8 times) the first 4096 addresses of PREFIX are peers that may start: their SAs are installed at once as a
  *            responder would have done before it answered.
  * --silent:  peers that never answer; the core's own time limits end the attempt.
+ * --mute:    (up to 8 times) peers that have a key and never agree on an SA: the longest wait there is.
+ * --tunnel:  SAs in tunnel mode; both ends need it.
+ * --churn:   each pair's SAs reach their hard limit as soon as they stand, N times.
+ * --print:   the same SAs and their policies as `ip -batch` lines for a host with the addresses LOCAL and no agent. They
+ *            check no sequence numbers, since ours start again whenever they are made again; --no-esn fits them.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -24,6 +31,7 @@
 #define PENDING_MAX 4096
 #define RESPOND_MAX 4096
 #define PREFIXES_MAX 8
+#define CHURNS_MAX 16
 
 enum fail {
 	FAIL_NOT,
@@ -40,12 +48,24 @@ struct pending {
 	bool used;
 };
 
+struct churn {
+	struct event *timer;
+	struct hf_pair pair;
+	unsigned int left;
+};
+
 struct driver {
 	struct agent *agent;
 	unsigned int delay_ms;
+	bool tunnel, no_esn;
+	unsigned int churn; /* rounds for each pair, 0 = none */
+	struct churn churns[CHURNS_MAX];
+	int churn_count;
 	enum fail fail;
 	bool has_silent;
 	struct hf_prefix silent;
+	struct hf_prefix mute[PREFIXES_MAX];
+	int mute_count;
 	struct hf_prefix respond[PREFIXES_MAX];
 	int respond_count;
 	struct pending pending[PENDING_MAX];
@@ -87,7 +107,8 @@ static struct core_event child_up(const struct hf_pair *pair, bool responder)
 
 	event.up.responder = responder;
 	child->algorithm = CHILD_AES_GCM_16_256;
-	child->esn = true;
+	child->tunnel = driver.tunnel;
+	child->esn = !driver.no_esn;
 	child->spi_in_be = spi(&pair->remote, &pair->local);
 	child->spi_out_be = spi(&pair->local, &pair->remote);
 	make_key(child->key_in, &pair->remote, &pair->local);
@@ -109,6 +130,40 @@ static void lookup(void *arg, struct agent *agent, struct handle peer, const str
 	agent_event(agent, &event);
 }
 
+/* One more life of the pair's SAs is over: as the kernel tells it, but faster. What goes then is the core's to order. */
+static void on_churn(evutil_socket_t fd, short what, void *arg)
+{
+	struct churn *churn = arg;
+	struct core_event event = { .type = EVENT_SA_EXPIRED, .pair = churn->pair };
+
+	(void)fd;
+	(void)what;
+	event.expired.spi_be = spi(&churn->pair.local, &churn->pair.remote);
+	event.expired.hard = true;
+	agent_event(driver.agent, &event);
+}
+
+static void churn_on(const struct hf_pair *pair)
+{
+	static const struct timeval at_once;
+	struct churn *churn = driver.churns;
+	char text[PAIR_TEXT_MAX];
+
+	while (churn < driver.churns + driver.churn_count && !pair_equal(&churn->pair, pair))
+		churn++;
+	if (churn == driver.churns + CHURNS_MAX)
+		return;
+	if (churn == driver.churns + driver.churn_count) {
+		driver.churn_count++;
+		*churn = (struct churn){ .pair = *pair, .left = driver.churn };
+		churn->timer = evtimer_new(agent_base(driver.agent), on_churn, churn);
+	}
+	if (churn->left--)
+		evtimer_add(churn->timer, &at_once);
+	else
+		log_info("churn of %s: %u rounds done", pair_format(text, pair), driver.churn);
+}
+
 static void finish(const struct hf_pair *pair, struct handle peer)
 {
 	struct core_event event = child_up(pair, false);
@@ -117,6 +172,8 @@ static void finish(const struct hf_pair *pair, struct handle peer)
 		event = (struct core_event){ .type = EVENT_NEGOTIATION_FAILED, .pair = *pair };
 	event.peer = peer;
 	agent_event(driver.agent, &event);
+	if (driver.churn)
+		churn_on(pair);
 }
 
 static void on_delay(evutil_socket_t fd, short what, void *arg)
@@ -129,6 +186,14 @@ static void on_delay(evutil_socket_t fd, short what, void *arg)
 	finish(&pending->pair, pending->peer);
 }
 
+static bool is_mute(const struct hf_addr *remote)
+{
+	for (int i = 0; i < driver.mute_count; i++)
+		if (prefix_contains(&driver.mute[i], remote))
+			return true;
+	return false;
+}
+
 static void negotiate(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
 {
 	struct timeval delay = { driver.delay_ms / 1000, (suseconds_t)(driver.delay_ms % 1000) * 1000 };
@@ -136,6 +201,8 @@ static void negotiate(void *arg, struct agent *agent, struct handle peer, const 
 
 	(void)arg;
 	driver.agent = agent;
+	if (is_mute(&pair->remote))
+		return;
 	if (!driver.delay_ms) {
 		finish(pair, peer);
 		return;
@@ -195,6 +262,40 @@ static void ready(void *arg, struct agent *agent)
 		respond_to(&driver.respond[i]);
 }
 
+static void print_line(const struct hf_pair *pair, const struct child *child, bool out)
+{
+	char local[ADDR_TEXT_MAX], remote[ADDR_TEXT_MAX];
+	const char *src, *dst;
+
+	addr_format(local, &pair->local);
+	addr_format(remote, &pair->remote);
+	src = out ? local : remote;
+	dst = out ? remote : local;
+	printf("xfrm state add src %s dst %s proto esp spi 0x%x reqid 1 mode transport aead rfc4106(gcm(aes)) 0x", src,
+	       dst, ntohl(out ? child->spi_out_be : child->spi_in_be));
+	for (int i = 0; i < CHILD_KEY_MAX; i++)
+		printf("%02x", out ? child->key_out[i] : child->key_in[i]);
+	printf(" 128\nxfrm policy add src %s dst %s dir %s priority 2000 tmpl proto esp reqid 1 mode transport\n", src, dst,
+	       out ? "out" : "in");
+}
+
+static int print(const char *remote, char **locals, int count)
+{
+	struct hf_pair pair;
+	struct core_event event;
+
+	if (addr_parse(&pair.remote, remote, NULL) < 0)
+		return 2;
+	for (int i = 0; i < count; i++) {
+		if (addr_parse(&pair.local, locals[i], NULL) < 0)
+			return 2;
+		event = child_up(&pair, false);
+		print_line(&pair, &event.up.child, true);
+		print_line(&pair, &event.up.child, false);
+	}
+	return 0;
+}
+
 static void parse_prefix(struct hf_prefix *out, const char *text)
 {
 	struct err err = ERR_NONE;
@@ -222,7 +323,10 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "delay", required_argument, NULL, 'd' },   { "fail", required_argument, NULL, 'f' },
 		{ "silent", required_argument, NULL, 's' },  { "respond", required_argument, NULL, 'r' },
-		{ "config", required_argument, NULL, 'c' },  { NULL, 0, NULL, 0 },
+		{ "config", required_argument, NULL, 'c' },  { "churn", required_argument, NULL, 'n' },
+		{ "mute", required_argument, NULL, 'm' },
+		{ "tunnel", no_argument, NULL, 't' },	     { "print", required_argument, NULL, 'p' },
+		{ "no-esn", no_argument, NULL, 'e' },	     { NULL, 0, NULL, 0 },
 	};
 	const struct keying keying = { .ready = ready, .lookup = lookup, .negotiate = negotiate, .abandon = abandon };
 	struct daemon_options daemon = { .foreground = true };
@@ -247,6 +351,22 @@ int main(int argc, char **argv)
 			break;
 		case 'c':
 			daemon.config = optarg;
+			break;
+		case 'm':
+			if (driver.mute_count == PREFIXES_MAX)
+				return 2;
+			parse_prefix(&driver.mute[driver.mute_count++], optarg);
+			break;
+		case 'n':
+			driver.churn = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		case 't':
+			driver.tunnel = true;
+			break;
+		case 'p':
+			return print(optarg, argv + optind, argc - optind);
+		case 'e':
+			driver.no_esn = true;
 			break;
 		default:
 			return 2;
