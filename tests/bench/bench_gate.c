@@ -26,7 +26,7 @@
 
 #define ROUNDS 25
 #define REPEAT 20000 /* short enough for most rounds to be left alone by the scheduler */
-#define RULES 1000 /* prefixes in the policy besides the defaults */
+#define RULES 1000   /* prefixes in the policy besides the defaults */
 #define AIM_NS 40.0
 #define AIM_FLAT 1.5
 
@@ -79,8 +79,7 @@ static struct hf_addr local_addr(bool v4)
 
 static uint32_t build_frame(uint8_t frame[100], bool v4, enum shape shape)
 {
-	struct hf_addr local = local_addr(v4),
-		       remote = peer_addr(v4, shape != SHAPE_CLEAR_BY_TRIE, 1);
+	struct hf_addr local = local_addr(v4), remote = peer_addr(v4, shape != SHAPE_CLEAR_BY_TRIE, 1);
 	uint8_t proto = shape == SHAPE_ESP ? 50 : 17, *ip = frame + 14;
 
 	memset(frame, 0, 100);
@@ -107,8 +106,7 @@ static void fill_gate(int gate, uint32_t from, uint32_t to)
 	struct hf_gate value = { .verdict = HF_VERDICT_CLEAR, .until_ns = UINT64_MAX };
 
 	for (uint32_t i = from; i < to; i++) {
-		struct hf_pair pair = { .local = local_addr(i % 2),
-					.remote = peer_addr(i % 2, true, i / 2) };
+		struct hf_pair pair = { .local = local_addr(i % 2), .remote = peer_addr(i % 2, true, i / 2) };
 
 		if (bpf_map_update_elem(gate, &pair, &value, BPF_ANY))
 			die("hf_gate");
@@ -146,15 +144,13 @@ static double now_ns(void)
 /* The kernel's own figure is whole nanoseconds; the clock around many runs says more. */
 static double run_ns(int prog, const uint8_t *frame, uint32_t len)
 {
-	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = len,
-			    .repeat = REPEAT);
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = len, .repeat = REPEAT);
 	double start = now_ns();
 
 	if (bpf_prog_test_run_opts(prog, &opts))
 		die("BPF_PROG_TEST_RUN");
 	if ((int)opts.retval != TC_ACT_UNSPEC) {
-		fprintf(stderr, "bench_gate: action %d: what is measured is not a pass\n",
-			(int)opts.retval);
+		fprintf(stderr, "bench_gate: action %d: what is measured is not a pass\n", (int)opts.retval);
 		exit(1);
 	}
 	return (now_ns() - start) / REPEAT;
@@ -179,8 +175,7 @@ struct bench {
 	int egress;
 };
 
-static void measure(struct result *result, const struct bench *bench, size_t size, bool v4,
-		    enum shape shape)
+static void measure(struct result *result, const struct bench *bench, size_t size, bool v4, enum shape shape)
 {
 	int nothing = bpf_program__fd(bench->empty->progs.bench_empty);
 	int scatter = bpf_program__fd(bench->empty->progs.bench_scatter);
@@ -188,8 +183,7 @@ static void measure(struct result *result, const struct bench *bench, size_t siz
 	uint8_t frame[100];
 	uint32_t len = build_frame(frame, v4, shape);
 
-	bench->empty->bss->bench_first =
-		v4 ? (shape == SHAPE_CLEAR_BY_TRIE ? 0x0c000000 : 0x0a000000) : 0;
+	bench->empty->bss->bench_first = v4 ? (shape == SHAPE_CLEAR_BY_TRIE ? 0x0c000000 : 0x0a000000) : 0;
 	bench->empty->data->bench_offset = v4 ? 30 : 14 + 36;
 	bench->empty->data->bench_peers = sizes[size] / 2;
 	for (int round = 0; round < ROUNDS; round++) {
@@ -212,8 +206,7 @@ static void measure_size(struct result *result, struct empty_bpf *empty, size_t 
 
 	if (!skel)
 		die("egress program");
-	bpf_map__set_max_entries(skel->maps.hf_gate,
-				 sizes[size] > HF_GATE_DEFAULT ? sizes[size] : HF_GATE_DEFAULT);
+	bpf_map__set_max_entries(skel->maps.hf_gate, sizes[size] > HF_GATE_DEFAULT ? sizes[size] : HF_GATE_DEFAULT);
 	if (egress_bpf__load(skel))
 		die("egress program");
 	bench.egress = bpf_program__fd(skel->progs.hf_egress);
@@ -234,8 +227,8 @@ static void print_part(const char *title, double part[2][SHAPE_COUNT][SIZES])
 		for (int v4 = 1; v4 >= 0; v4--) {
 			const double *ns = part[v4][shape];
 
-			printf("  %-15s IPv%d %9.1f %9.1f %9.1f   x%.2f\n", shape_names[shape],
-			       v4 ? 4 : 6, ns[0], ns[1], ns[2], ns[2] / ns[0]);
+			printf("  %-15s IPv%d %9.1f %9.1f %9.1f   x%.2f\n", shape_names[shape], v4 ? 4 : 6, ns[0],
+			       ns[1], ns[2], ns[2] / ns[0]);
 		}
 }
 
@@ -247,8 +240,8 @@ static void print_aim(const struct result *result)
 
 		for (size_t i = 1; i < SIZES; i++)
 			worst = ns[i] > worst ? ns[i] : worst;
-		printf("aim: CLEAR hit IPv%d <= %.0f ns: %s (%.1f); 10^6 <= %.1f x 10: %s (%.2f)\n",
-		       v4 ? 4 : 6, AIM_NS, worst <= AIM_NS ? "met" : "MISSED", worst, AIM_FLAT,
+		printf("aim: CLEAR hit IPv%d <= %.0f ns: %s (%.1f); 10^6 <= %.1f x 10: %s (%.2f)\n", v4 ? 4 : 6, AIM_NS,
+		       worst <= AIM_NS ? "met" : "MISSED", worst, AIM_FLAT,
 		       ns[SIZES - 1] <= ns[0] * AIM_FLAT ? "met" : "MISSED", ns[SIZES - 1] / ns[0]);
 	}
 }

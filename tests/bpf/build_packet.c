@@ -119,8 +119,7 @@ void packet_tcp(struct packet_bytes *packet, uint16_t sport, uint16_t dport)
 
 void packet_icmp(struct packet_bytes *packet, uint8_t type, uint8_t code)
 {
-	uint8_t *icmp =
-		header(packet, packet->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6, 8);
+	uint8_t *icmp = header(packet, packet->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6, 8);
 
 	icmp[0] = type;
 	icmp[1] = code;

@@ -41,19 +41,15 @@ static enum fate fate_of(struct run *run, const struct packet_bytes *packet)
 	if (b.out_exempt != a.out_exempt && run_is_pass(action) && !events)
 		return FATE_EXEMPT;
 	if (b.held != a.held && run_is_stolen(run, action) && events == 1)
-		return run->event.type == HF_EVENT_STRAY && b.held_stray != a.held_stray
-			       ? FATE_STRAY
-		       : run->event.type == HF_EVENT_FLOW_MISS && b.held_stray == a.held_stray
-			       ? FATE_HELD
-			       : FATE_OTHER;
-	if (b.drop_block != a.drop_block && run_is_drop(action) && events == 1 &&
-	    run->event.type == HF_EVENT_DENIED)
+		return run->event.type == HF_EVENT_STRAY && b.held_stray != a.held_stray       ? FATE_STRAY
+		       : run->event.type == HF_EVENT_FLOW_MISS && b.held_stray == a.held_stray ? FATE_HELD
+											       : FATE_OTHER;
+	if (b.drop_block != a.drop_block && run_is_drop(action) && events == 1 && run->event.type == HF_EVENT_DENIED)
 		return FATE_BLOCKED;
 	return FATE_OTHER;
 }
 
-void fate_expect(struct run *run, const struct packet_bytes *packet, enum fate fate,
-		 const char *what)
+void fate_expect(struct run *run, const struct packet_bytes *packet, enum fate fate, const char *what)
 {
 	enum fate seen = fate_of(run, packet);
 

@@ -18,8 +18,7 @@ enum fate {
 };
 
 /* fate_expect fails the test with `what` when the packet meets another fate. Exactly one counter must move. */
-void fate_expect(struct run *run, const struct packet_bytes *packet, enum fate fate,
-		 const char *what);
+void fate_expect(struct run *run, const struct packet_bytes *packet, enum fate fate, const char *what);
 
 /* fate_drain takes off what is held, so that the next packet finds the pair as new. */
 void fate_drain(struct run *run, const struct hf_pair *pair);

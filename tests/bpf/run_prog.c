@@ -69,8 +69,7 @@ static int map_fd(struct run *run, const char *name)
 /* Values of an mmapable array lie 8 octets aligned, one after the other. */
 static void *map_memory(struct run *run, const char *name, size_t value, uint32_t entries)
 {
-	void *memory = mmap(NULL, value * entries, PROT_READ | PROT_WRITE, MAP_SHARED,
-			    map_fd(run, name), 0);
+	void *memory = mmap(NULL, value * entries, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd(run, name), 0);
 
 	if (memory == MAP_FAILED)
 		fail_msg("%s cannot be mapped: %s", name, strerror(errno));
@@ -148,9 +147,7 @@ void run_open_ingress(struct run *run, const struct run_sizes *size)
 
 	libbpf_set_print(no_log);
 	assert_non_null(skel);
-	*run = (struct run){ .skel = skel,
-			     .destroy = destroy_ingress,
-			     .size = with_defaults(size) };
+	*run = (struct run){ .skel = skel, .destroy = destroy_ingress, .size = with_defaults(size) };
 	run->object = skel->obj;
 	set_sizes(run);
 	if (ingress_bpf__load(skel))
@@ -172,8 +169,7 @@ void run_close(struct run *run)
 int run_bytes(struct run *run, const void *data, size_t len, const struct run_mark *mark)
 {
 	struct __sk_buff ctx = { 0 };
-	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = (uint32_t)len,
-			    .repeat = 1);
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = (uint32_t)len, .repeat = 1);
 
 	if (mark) {
 		ctx.mark = mark->mark;
@@ -225,13 +221,12 @@ struct hf_count run_counts(const struct run *run)
 /* held_stray, held_sealed and drop_pair_full say more about packets that `held` has already counted. */
 uint64_t run_fates(const struct hf_count *count)
 {
-	return count->out_esp + count->out_clear + count->out_by_policy + count->out_released +
-	       count->out_exempt + count->out_not_ip + count->held + count->drop_block +
-	       count->drop_slots_full + count->drop_queues_full + count->drop_too_big +
-	       count->drop_copy + count->drop_reinjected + count->drop_race +
-	       count->drop_malformed + count->in_esp + count->in_decrypted + count->in_pass +
-	       count->in_exempt + count->in_not_ip + count->in_drop_clear + count->in_drop_block +
-	       count->in_drop_malformed + count->malformed_passed;
+	return count->out_esp + count->out_clear + count->out_by_policy + count->out_released + count->out_exempt +
+	       count->out_not_ip + count->held + count->drop_block + count->drop_slots_full + count->drop_queues_full +
+	       count->drop_too_big + count->drop_copy + count->drop_reinjected + count->drop_race +
+	       count->drop_malformed + count->in_esp + count->in_decrypted + count->in_pass + count->in_exempt +
+	       count->in_not_ip + count->in_drop_clear + count->in_drop_block + count->in_drop_malformed +
+	       count->malformed_passed;
 }
 
 struct hf_pair run_pair(const char *local, const char *remote)
@@ -335,8 +330,8 @@ bool run_queue_close(struct run *run, uint32_t index)
 	state = __atomic_load_n(&queue->state, __ATOMIC_SEQ_CST);
 	if ((uint32_t)state != queue->taken)
 		return false;
-	if (!__atomic_compare_exchange_n(&queue->state, &state, state | HF_QUEUE_CLOSED, false,
-					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+	if (!__atomic_compare_exchange_n(&queue->state, &state, state | HF_QUEUE_CLOSED, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST))
 		return false;
 	__atomic_store_n(&queue->owner, 0, __ATOMIC_SEQ_CST);
 	return true;

@@ -70,8 +70,8 @@ static void expect_cell(enum hf_verdict verdict, enum time_left left, enum hf_gr
 		run_verdict(&run, &pair, &gate);
 	else
 		run_verdict_remove(&run, &pair);
-	snprintf(what, sizeof(what), "IPv%d, verdict %d, time %d, prefix group %d, gate group %d",
-		 v4 ? 4 : 6, verdict, left, prefix_group, gate_group);
+	snprintf(what, sizeof(what), "IPv%d, verdict %d, time %d, prefix group %d, gate group %d", v4 ? 4 : 6, verdict,
+		 left, prefix_group, gate_group);
 
 	if (!verdict || (ends && left == TIME_OVER))
 		fate = absent[prefix_group];
@@ -90,11 +90,10 @@ static void test_every_cell(void **state)
 {
 	(void)state;
 	for (int verdict = 0; verdict <= HF_VERDICT_BLOCK; verdict++)
-		for (int left = TIME_UNLIMITED; left <= (verdict ? TIME_OVER : TIME_UNLIMITED);
-		     left++)
+		for (int left = TIME_UNLIMITED; left <= (verdict ? TIME_OVER : TIME_UNLIMITED); left++)
 			for (int group = 0; group < HF_GROUP_COUNT * HF_GROUP_COUNT * 2; group++)
-				expect_cell(verdict, left, group / 2 % HF_GROUP_COUNT,
-					    group / 2 / HF_GROUP_COUNT, group % 2);
+				expect_cell(verdict, left, group / 2 % HF_GROUP_COUNT, group / 2 / HF_GROUP_COUNT,
+					    group % 2);
 }
 
 /* A value that no agent writes must not open anything. */

@@ -35,8 +35,8 @@ static void block_all(void)
 	run_rule(&run, "::/0", HF_GROUP_BLOCK);
 }
 
-static void expect_ports(uint8_t proto, const char *src, uint16_t sport, const char *dst,
-			 uint16_t dport, enum fate fate, const char *what)
+static void expect_ports(uint8_t proto, const char *src, uint16_t sport, const char *dst, uint16_t dport,
+			 enum fate fate, const char *what)
 {
 	struct packet_bytes packet;
 
@@ -72,8 +72,7 @@ static void test_esp_always_passes(void **state)
 }
 
 /* One packet shaped like IKE from `port`. */
-static void expect_ike(uint16_t port, int marker, uint8_t version, int32_t length_off,
-		       enum fate fate, const char *what)
+static void expect_ike(uint16_t port, int marker, uint8_t version, int32_t length_off, enum fate fate, const char *what)
 {
 	struct packet_bytes packet;
 
@@ -105,8 +104,7 @@ static void test_ike(void **state)
 	expect_ike(4500, 0, 0x20, 0, FATE_BLOCKED, "no marker on port 4500");
 	expect_ike(4500, 2, 0x20, 0, FATE_BLOCKED, "a marker that is not 0");
 	expect_ports(IPPROTO_TCP, LOCAL4, 500, REMOTE4, 500, FATE_BLOCKED, "TCP from 500");
-	expect_ports(IPPROTO_UDP, LOCAL4, 30000, REMOTE4, 500, FATE_BLOCKED,
-		     "to 500, from elsewhere");
+	expect_ports(IPPROTO_UDP, LOCAL4, 30000, REMOTE4, 500, FATE_BLOCKED, "to 500, from elsewhere");
 }
 
 static void test_keepalive(void **state)
@@ -133,8 +131,7 @@ static void test_keepalive(void **state)
 	}
 }
 
-static void expect_udp_encap(uint32_t flags, uint16_t port, uint32_t spi, enum fate fate,
-			     const char *what)
+static void expect_udp_encap(uint32_t flags, uint16_t port, uint32_t spi, enum fate fate, const char *what)
 {
 	struct hf_pair pair = run_pair(LOCAL4, REMOTE4);
 	struct packet_bytes packet;
@@ -200,11 +197,9 @@ static void test_dhcp(void **state)
 	expect_ports(IPPROTO_UDP, LOCAL4, 67, REMOTE4, 68, FATE_EXEMPT, "DHCP answer");
 	expect_ports(IPPROTO_UDP, LOCAL4, 67, REMOTE4, 67, FATE_EXEMPT, "DHCP relay");
 	expect_ports(IPPROTO_UDP, LOCAL4, 68, REMOTE4, 68, FATE_BLOCKED, "client to client");
-	expect_ports(IPPROTO_UDP, LOCAL4, 40000, REMOTE4, 67, FATE_BLOCKED,
-		     "from any port to a server");
+	expect_ports(IPPROTO_UDP, LOCAL4, 40000, REMOTE4, 67, FATE_BLOCKED, "from any port to a server");
 	expect_ports(IPPROTO_TCP, LOCAL4, 68, REMOTE4, 67, FATE_BLOCKED, "TCP");
-	expect_ports(IPPROTO_UDP, LOCAL4, 546, REMOTE4, 547, FATE_BLOCKED,
-		     "DHCPv6's ports in IPv4");
+	expect_ports(IPPROTO_UDP, LOCAL4, 546, REMOTE4, 547, FATE_BLOCKED, "DHCPv6's ports in IPv4");
 	expect_ports(IPPROTO_UDP, LOCAL6, 546, REMOTE6, 547, FATE_EXEMPT, "DHCPv6 request");
 	expect_ports(IPPROTO_UDP, LOCAL6, 547, REMOTE6, 546, FATE_EXEMPT, "DHCPv6 answer");
 	expect_ports(IPPROTO_UDP, LOCAL6, 68, REMOTE6, 67, FATE_BLOCKED, "DHCP's ports in IPv6");
@@ -221,8 +216,7 @@ static void test_resolver(void **state)
 	expect_ports(IPPROTO_UDP, LOCAL6, 40000, REMOTE6, 53, FATE_EXEMPT, "DNS, IPv6");
 	expect_ports(IPPROTO_UDP, LOCAL4, 40000, REMOTE4, 54, FATE_BLOCKED, "port 54");
 	expect_ports(IPPROTO_UDP, LOCAL4, 53, REMOTE4, 40000, FATE_BLOCKED, "from port 53");
-	expect_ports(IPPROTO_UDP, LOCAL4, 40000, "198.51.100.3", 53, FATE_BLOCKED,
-		     "not a resolver of ours");
+	expect_ports(IPPROTO_UDP, LOCAL4, 40000, "198.51.100.3", 53, FATE_BLOCKED, "not a resolver of ours");
 }
 
 static void test_scopes(void **state)
@@ -279,8 +273,7 @@ static void test_fragments(void **state)
 			packet_fragment(&packet, later ? 1200 : 0, !later);
 			packet_udp(&packet, 40000, 53);
 			packet_fill(&packet, 64, 0);
-			fate_expect(&run, &packet, later ? FATE_BLOCKED : FATE_EXEMPT,
-				    "a fragment");
+			fate_expect(&run, &packet, later ? FATE_BLOCKED : FATE_EXEMPT, "a fragment");
 		}
 	}
 }
@@ -304,16 +297,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_run, close_run)
 	const struct CMUnitTest tests[] = {
-		TEST(test_esp_always_passes),
-		TEST(test_ike),
-		TEST(test_keepalive),
-		TEST(test_esp_in_udp),
-		TEST(test_neighbour_discovery),
-		TEST(test_dhcp),
-		TEST(test_resolver),
-		TEST(test_scopes),
-		TEST(test_fragments),
-		TEST(test_icmp_is_held),
+		TEST(test_esp_always_passes),	TEST(test_ike),		 TEST(test_keepalive), TEST(test_esp_in_udp),
+		TEST(test_neighbour_discovery), TEST(test_dhcp),	 TEST(test_resolver),  TEST(test_scopes),
+		TEST(test_fragments),		TEST(test_icmp_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,8 +67,7 @@ static void test_lengths(void **state)
 		packet_simple(&peer_packet, LOCAL4, "198.51.0.1", lens[i] - 28);
 		peer_send_held();
 		assert_true(peer_run.queue[peer_queue(1)].slot[i % HF_QUEUE_SLOTS] != 0);
-		assert_int_equal(!!(peer_run.queue[peer_queue(1)].slot[i] & HF_REF_BIG),
-				 lens[i] > HF_SLOT_DATA);
+		assert_int_equal(!!(peer_run.queue[peer_queue(1)].slot[i] & HF_REF_BIG), lens[i] > HF_SLOT_DATA);
 		assert_true(run_take(&peer_run, peer_queue(1), &head, data));
 		assert_int_equal(head.len, lens[i]);
 		assert_memory_equal(data, peer_packet.data + peer_packet.l3, lens[i]);
@@ -109,8 +108,7 @@ static void test_order(void **state)
 	for (uint32_t n = 0; n < 300; n++) {
 		peer_numbered(1, n, 50);
 		peer_send_held();
-		if (n % 3 ==
-		    2) /* two of three leave at once, so that the ring of places comes round */
+		if (n % 3 == 2) /* two of three leave at once, so that the ring of places comes round */
 			for (int i = 0; i < 2; i++, next++) {
 				assert_true(run_take(&peer_run, peer_queue(1), &head, data));
 				assert_int_equal(peer_number(data), next);

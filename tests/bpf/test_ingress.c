@@ -23,8 +23,7 @@ enum fate {
 	FATE_OTHER,
 };
 
-static const char *const fate_names[] = { "pass",      "ESP",	  "exempt",
-					  "must seal", "blocked", "something else" };
+static const char *const fate_names[] = { "pass", "ESP", "exempt", "must seal", "blocked", "something else" };
 
 static struct run run;
 
@@ -109,8 +108,7 @@ static void expect_cell(const struct hf_gate *gate, bool over, enum hf_group pre
 	else
 		run_verdict_remove(&run, &pair);
 	packet_simple(&packet, remote, local, 100);
-	snprintf(what, sizeof(what),
-		 "IPv%d, verdict %d, group %d, flags %u, over %d, prefix group %d", v4 ? 4 : 6,
+	snprintf(what, sizeof(what), "IPv%d, verdict %d, group %d, flags %u, over %d, prefix group %d", v4 ? 4 : 6,
 		 gate->verdict, gate->group, gate->flags, over, prefix_group);
 	expect(&packet, expected(gate, over, prefix_group), what);
 }
@@ -157,8 +155,8 @@ static void private_all(void)
 	run_rule(&run, "::/0", HF_GROUP_PRIVATE);
 }
 
-static void expect_ports(uint8_t proto, const char *src, uint16_t sport, const char *dst,
-			 uint16_t dport, enum fate fate, const char *what)
+static void expect_ports(uint8_t proto, const char *src, uint16_t sport, const char *dst, uint16_t dport,
+			 enum fate fate, const char *what)
 {
 	struct packet_bytes packet;
 
@@ -196,8 +194,7 @@ static void test_ike(void **state)
 	(void)state;
 	private_all();
 	expect_ports(IPPROTO_UDP, REMOTE4, 500, LOCAL4, 500, FATE_EXEMPT, "to 500");
-	expect_ports(IPPROTO_UDP, REMOTE4, 1024, LOCAL4, 4500, FATE_EXEMPT,
-		     "to 4500 through a NAT");
+	expect_ports(IPPROTO_UDP, REMOTE4, 1024, LOCAL4, 4500, FATE_EXEMPT, "to 4500 through a NAT");
 	expect_ports(IPPROTO_UDP, REMOTE6, 500, LOCAL6, 500, FATE_EXEMPT, "to 500, IPv6");
 	expect_ports(IPPROTO_UDP, REMOTE4, 500, LOCAL4, 501, FATE_MUST_SEAL, "from 500 only");
 	expect_ports(IPPROTO_UDP, REMOTE4, 4500, LOCAL4, 30000, FATE_MUST_SEAL, "from 4500 only");
@@ -226,14 +223,10 @@ static void test_scopes(void **state)
 		const char *src, *dst;
 		enum fate fate;
 	} cases[] = {
-		{ REMOTE4, "224.0.0.1", FATE_EXEMPT },
-		{ REMOTE4, "255.255.255.255", FATE_EXEMPT },
-		{ REMOTE4, "192.0.2.255", FATE_EXEMPT },
-		{ REMOTE4, "192.0.2.254", FATE_MUST_SEAL },
-		{ REMOTE6, "ff02::1", FATE_EXEMPT },
-		{ "fe80::1", LOCAL6, FATE_EXEMPT },
-		{ "fe80::1", "fe80::2", FATE_EXEMPT },
-		{ REMOTE6, "fe80::2", FATE_MUST_SEAL },
+		{ REMOTE4, "224.0.0.1", FATE_EXEMPT },	 { REMOTE4, "255.255.255.255", FATE_EXEMPT },
+		{ REMOTE4, "192.0.2.255", FATE_EXEMPT }, { REMOTE4, "192.0.2.254", FATE_MUST_SEAL },
+		{ REMOTE6, "ff02::1", FATE_EXEMPT },	 { "fe80::1", LOCAL6, FATE_EXEMPT },
+		{ "fe80::1", "fe80::2", FATE_EXEMPT },	 { REMOTE6, "fe80::2", FATE_MUST_SEAL },
 		{ "fec0::1", LOCAL6, FATE_MUST_SEAL },
 	};
 	struct packet_bytes packet;

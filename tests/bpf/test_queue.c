@@ -66,8 +66,7 @@ static void test_stray_is_reported_as_such(void **state)
 
 	(void)state;
 	peer_open(NULL);
-	run_verdict(&peer_run, &pair,
-		    &(struct hf_gate){ .verdict = HF_VERDICT_SECURE, .group = HF_GROUP_PRIVATE });
+	run_verdict(&peer_run, &pair, &(struct hf_gate){ .verdict = HF_VERDICT_SECURE, .group = HF_GROUP_PRIVATE });
 	peer_numbered(1, 0, 60);
 	peer_send_held();
 	assert_int_equal(run_events(&peer_run), 1);
@@ -248,14 +247,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, peer_close)
 	const struct CMUnitTest tests[] = {
-		TEST(test_one_event_per_queue),
-		TEST(test_full_ring_reports_again),
-		TEST(test_stray_is_reported_as_such),
-		TEST(test_closed_queue_is_looked_up_anew),
-		TEST(test_closed_queue_takes_nothing),
-		TEST(test_recycled_queue_takes_only_its_pair),
-		TEST(test_openings_are_counted),
-		TEST(test_handoff),
+		TEST(test_one_event_per_queue),	       TEST(test_full_ring_reports_again),
+		TEST(test_stray_is_reported_as_such),  TEST(test_closed_queue_is_looked_up_anew),
+		TEST(test_closed_queue_takes_nothing), TEST(test_recycled_queue_takes_only_its_pair),
+		TEST(test_openings_are_counted),       TEST(test_handoff),
 		TEST(test_handoff_in_clear),
 	};
 

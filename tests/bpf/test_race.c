@@ -31,8 +31,8 @@ struct stamp {
 
 /* What the agent does while packets come in. */
 enum agent {
-	AGENT_SERVES, /* empties and closes queues */
-	AGENT_SLEEPS, /* until all have sent */
+	AGENT_SERVES,	/* empties and closes queues */
+	AGENT_SLEEPS,	/* until all have sent */
 	AGENT_SNATCHES, /* takes the only packet of a queue that is full with one, and never closes it */
 };
 
@@ -85,8 +85,8 @@ static void *send_packets(void *arg)
 	return NULL;
 }
 
-static void on_taken(struct scene *scene, const struct hf_queue *queue,
-		     const struct hf_slot_head *head, const uint8_t *data)
+static void on_taken(struct scene *scene, const struct hf_queue *queue, const struct hf_slot_head *head,
+		     const uint8_t *data)
 {
 	struct stamp stamp;
 	int peer;
@@ -98,8 +98,7 @@ static void on_taken(struct scene *scene, const struct hf_queue *queue,
 		return;
 	}
 	peer = peer_of(scene, stamp.sender, stamp.n);
-	if (memcmp(&queue->pair, &head->pair, sizeof(head->pair)) ||
-	    head->pair.remote.octet[15] != peer)
+	if (memcmp(&queue->pair, &head->pair, sizeof(head->pair)) || head->pair.remote.octet[15] != peer)
 		scene->wrong_pair++;
 	if (scene->seen[stamp.sender][stamp.n]++)
 		scene->twice++;
@@ -221,9 +220,8 @@ static void print_sums(const struct scene *scene)
 {
 	struct hf_count count = run_counts(&scene->run);
 
-	print_message("%u held: %u taken, %u displaced; %u dropped; %u queues closed\n",
-		      (unsigned int)count.held, scene->taken, (unsigned int)count.drop_pair_full,
-		      atomic_load(&scene->dropped), scene->closed);
+	print_message("%u held: %u taken, %u displaced; %u dropped; %u queues closed\n", (unsigned int)count.held,
+		      scene->taken, (unsigned int)count.drop_pair_full, atomic_load(&scene->dropped), scene->closed);
 }
 
 static void run_round(struct scene *scene, enum agent agent)
@@ -245,8 +243,7 @@ static void run_round(struct scene *scene, enum agent agent)
 }
 
 /* `packets` of each sender in each round; everything must be free again after each. */
-static void race(int peers, const struct run_sizes *size, enum agent agent, uint32_t packets,
-		 int rounds)
+static void race(int peers, const struct run_sizes *size, enum agent agent, uint32_t packets, int rounds)
 {
 	static struct scene scene;
 	uint64_t end = run_now_ns() + TIME_NS;
