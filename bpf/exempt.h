@@ -121,18 +121,27 @@ static __always_inline bool is_neighbour_discovery(struct __sk_buff *skb, const 
 	       load(skb, packet->l4, &type, 1) == 0 && type >= ND_FIRST && type <= ND_LAST;
 }
 
-/* Arriving: a router's word that our ESP does not fit the path. Without it a protected pair can stall for good. */
+/*
+ * Arriving: a router's word that our ESP, or ESP in UDP, does not fit the path. Without it a protected pair can stall for
+ * good. The packet that is quoted begins with an IP header without options, as our ESP does.
+ */
 static __always_inline bool is_esp_too_big(struct __sk_buff *skb, const struct packet *packet)
 {
+	__u32 quoted = packet->l4 + 8;
+	__be16 port;
 	__u8 type[2], proto;
 
 	if (packet->fragment || load(skb, packet->l4, type, sizeof(type)) < 0)
 		return false;
-	if (packet->v4)
-		return packet->proto == IPPROTO_ICMP && type[0] == ICMP_DEST_UNREACH && type[1] == ICMP_FRAG_NEEDED &&
-		       load(skb, packet->l4 + 8 + 9, &proto, 1) == 0 && proto == IPPROTO_ESP;
-	return packet->proto == PROTO_ICMPV6 && type[0] == ICMPV6_PKT_TOOBIG &&
-	       load(skb, packet->l4 + 8 + 6, &proto, 1) == 0 && proto == IPPROTO_ESP;
+	if (packet->v4 ? packet->proto != IPPROTO_ICMP || type[0] != ICMP_DEST_UNREACH || type[1] != ICMP_FRAG_NEEDED
+		       : packet->proto != PROTO_ICMPV6 || type[0] != ICMPV6_PKT_TOOBIG)
+		return false;
+	if (load(skb, quoted + (packet->v4 ? 9 : 6), &proto, 1) < 0)
+		return false;
+	if (proto == IPPROTO_ESP)
+		return true;
+	return proto == IPPROTO_UDP && load(skb, quoted + (packet->v4 ? 20 : 40), &port, sizeof(port)) == 0 &&
+	       port == bpf_htons(PORT_IKE_NATT);
 }
 
 /* is_exempt needs packet_find_upper to have run. */

@@ -48,8 +48,14 @@ static __always_inline __u32 probe(__u32 i, __u32 at)
 	return i < SEARCH_RANDOM ? bpf_get_prandom_u32() : at + SEARCH_STEP;
 }
 
+/*
+ * Strangers can make this host answer: what answers them (packet_is_reply) finds room in the first half of slots and
+ * queues only, so that a flood from invented addresses leaves the other half to what this host begins itself.
+ */
+#define ROOM(total, reply) ((reply) ? (total) / 2 + 1 : (total))
+
 /* slot_search returns the reference of a slot taken for the queue, 0 when none was found. */
-__noinline __u32 slot_search(__u32 queue_index)
+__noinline __u32 slot_search(__u32 queue_index, bool reply)
 {
 	__u32 at = 0;
 
@@ -58,7 +64,7 @@ __noinline __u32 slot_search(__u32 queue_index)
 		__u32 index;
 
 		at = probe(i, at);
-		index = at % hf_slots;
+		index = at % ROOM(hf_slots, reply);
 		slot = bpf_map_lookup_elem(&hf_slot, &index);
 		if (!slot)
 			return 0;
@@ -88,7 +94,7 @@ __noinline __u32 slot_search_big(__u32 queue_index)
 }
 
 /* queue_search returns 1 + index of a free queue, which is the caller's then; 0 when none was found. */
-__noinline __u32 queue_search(void)
+__noinline __u32 queue_search(bool reply)
 {
 	__u32 at = 0;
 
@@ -97,7 +103,7 @@ __noinline __u32 queue_search(void)
 		__u32 index;
 
 		at = probe(i, at);
-		index = at % hf_queues;
+		index = at % ROOM(hf_queues, reply);
 		queue = bpf_map_lookup_elem(&hf_queue, &index);
 		if (!queue)
 			return 0;
@@ -107,9 +113,9 @@ __noinline __u32 queue_search(void)
 	return 0;
 }
 
-static __always_inline __u32 slot_take(bool big, __u32 queue_index)
+static __always_inline __u32 slot_take(bool big, __u32 queue_index, bool reply)
 {
-	return big ? slot_search_big(queue_index) : slot_search(queue_index);
+	return big ? slot_search_big(queue_index) : slot_search(queue_index, reply);
 }
 
 /*
@@ -163,13 +169,13 @@ static __always_inline bool slot_fill(struct __sk_buff *skb, const struct packet
 }
 
 /* Takes a free queue for the pair and enters it in hf_hold. Another CPU may have been faster: then theirs is used. */
-static __always_inline struct hf_queue *queue_open(const struct hf_pair *pair, __u32 *index)
+static __always_inline struct hf_queue *queue_open(const struct hf_pair *pair, __u32 *index, bool reply)
 {
 	struct hf_hold *theirs, hold;
 	struct hf_queue *queue;
 	__u64 state;
 
-	*index = queue_search() - 1;
+	*index = queue_search(reply) - 1;
 	queue = bpf_map_lookup_elem(&hf_queue, index); /* NULL for -1, which is beyond any array */
 	if (!queue)
 		return 0;
@@ -298,6 +304,7 @@ static __always_inline bool hold_packet(struct __sk_buff *skb, const struct pack
 					enum hf_event_type type, enum hf_group group)
 {
 	int pushed = PUSHED_CLOSED;
+	bool reply = packet_is_reply(skb, packet);
 	struct hf_queue *queue;
 	__u32 index = 0, ref;
 
@@ -305,7 +312,7 @@ static __always_inline bool hold_packet(struct __sk_buff *skb, const struct pack
 		COUNT(drop_too_big);
 		return false;
 	}
-	ref = slot_take(packet->len > HF_SLOT_DATA, 0);
+	ref = slot_take(packet->len > HF_SLOT_DATA, 0, reply);
 	if (!ref) {
 		COUNT(drop_slots_full);
 		return false;
@@ -318,7 +325,7 @@ static __always_inline bool hold_packet(struct __sk_buff *skb, const struct pack
 	for (int i = 0; i < REOPEN_MAX && pushed == PUSHED_CLOSED; i++) {
 		queue = queue_find(&packet->pair, &index);
 		if (!queue)
-			queue = queue_open(&packet->pair, &index);
+			queue = queue_open(&packet->pair, &index, reply);
 		if (!queue) {
 			set_owner(ref, 0);
 			COUNT(drop_queues_full);

@@ -12,12 +12,25 @@ char hf_license[] SEC("license") = "Dual BSD/GPL";
 #define ACT_PASS TC_ACT_UNSPEC
 #define ACT_DROP TC_ACT_SHOT
 
-/* True for what ESP carried in and XFRM opened: the packet remembers the state that did it. */
-static __always_inline bool was_sealed(struct __sk_buff *skb)
+/* linux/socket.h is none of UAPI. */
+#define FAMILY_INET 2
+#define FAMILY_INET6 10
+
+/*
+ * True for what ESP carried in and XFRM opened: the packet remembers the state that did it, and that must be one of
+ * this very peer, or an authenticated peer could speak in another's name.
+ */
+static __always_inline bool was_sealed(struct __sk_buff *skb, const struct packet *packet)
 {
+	const __u32 *remote = (const __u32 *)&packet->pair.remote;
 	struct bpf_xfrm_state state;
 
-	return bpf_skb_get_xfrm_state(skb, 0, &state, sizeof(state), 0) == 0;
+	if (bpf_skb_get_xfrm_state(skb, 0, &state, sizeof(state), 0) < 0)
+		return false;
+	if (packet->v4)
+		return state.family == FAMILY_INET && state.remote_ipv4 == remote[3];
+	return state.family == FAMILY_INET6 && state.remote_ipv6[0] == remote[0] && state.remote_ipv6[1] == remote[1] &&
+	       state.remote_ipv6[2] == remote[2] && state.remote_ipv6[3] == remote[3];
 }
 
 enum admit {
@@ -105,7 +118,7 @@ int hf_ingress(struct __sk_buff *skb)
 		COUNT(in_drop_block);
 		return ACT_DROP;
 	}
-	if (was_sealed(skb)) {
+	if (was_sealed(skb, &packet)) {
 		COUNT(in_decrypted);
 		return ACT_PASS;
 	}

@@ -77,9 +77,9 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, __u32);
-	__type(value, struct hf_cursor);
+	__type(value, struct hf_budget);
 	__uint(max_entries, 1);
-} hf_cursor SEC(".maps");
+} hf_budget SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

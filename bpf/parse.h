@@ -276,4 +276,26 @@ static __always_inline void packet_find_upper(struct __sk_buff *skb, struct pack
 	packet->l4 = offset;
 }
 
+#define TCP_FLAGS_AT 13
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
+#define ICMP_ECHO_REQUEST 8
+#define ICMPV6_ECHO_REQUEST 128
+
+/*
+ * packet_is_reply is true for what another host may have provoked: TCP that acknowledges or resets, ICMP that is no echo
+ * request. UDP does not tell. Needs packet_find_upper.
+ */
+static __always_inline bool packet_is_reply(struct __sk_buff *skb, const struct packet *packet)
+{
+	bool tcp = packet->proto == IPPROTO_TCP;
+	__u8 octet;
+
+	if (packet->fragment || (!tcp && packet->proto != IPPROTO_ICMP && packet->proto != PROTO_ICMPV6))
+		return false;
+	if (load(skb, packet->l4 + (tcp ? TCP_FLAGS_AT : 0), &octet, 1) < 0)
+		return true;
+	return tcp ? octet & (TCP_ACK | TCP_RST) : octet != (packet->v4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST);
+}
+
 #endif

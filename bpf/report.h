@@ -36,18 +36,18 @@ static __always_inline void report_queue(struct __sk_buff *skb, struct hf_queue 
 static __always_inline bool take_denied(__u64 now)
 {
 	__u64 second = now / 1000000000;
-	struct hf_cursor *cursor;
+	struct hf_budget *budget;
 	__u32 zero = 0;
 
-	cursor = bpf_map_lookup_elem(&hf_cursor, &zero);
-	if (!cursor)
+	budget = bpf_map_lookup_elem(&hf_budget, &zero);
+	if (!budget)
 		return false;
-	if (read_once(cursor->denied_second) != second) {
-		write_once(cursor->denied_second, second);
-		write_once(cursor->denied, 0);
+	if (read_once(budget->second) != second) {
+		write_once(budget->second, second);
+		write_once(budget->denied, 0);
 	}
 	/* Counts up, so that CPUs that race here overshoot by a few and never wrap. */
-	return fetch_add(&cursor->denied, 1) < HF_DENIED_PER_SECOND;
+	return fetch_add(&budget->denied, 1) < HF_DENIED_PER_SECOND;
 }
 
 /* report_denied hands the agent the head of a dropped packet, so that its sender learns of it at once. */

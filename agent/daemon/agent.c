@@ -53,12 +53,15 @@ void agent_rearm(struct agent *agent)
 	evtimer_add(agent->timer, &wait);
 }
 
-/* A packet of a source that is not ours (forwarded, or sent in the instant an address went) is for the core to decide, told so. */
+/*
+ * A packet of a source that is not ours (forwarded, or sent in the instant an address went) is for the core to decide,
+ * told so. What no interface has may still be routed to us as a prefix, which only the kernel knows.
+ */
 static void packets_wait(struct agent *agent, enum core_event_type type, const struct hf_pair *pair)
 {
 	struct core_event event = { .type = type, .pair = *pair };
 
-	if (!agent_is_local(agent, &pair->local))
+	if (!agent_is_local(agent, &pair->local) && !netlink_is_local(agent->nl, &pair->local))
 		event.error = -EADDRNOTAVAIL;
 	agent_event(agent, &event);
 }

@@ -21,7 +21,7 @@ enum dp_map {
 	DP_SLOT_BIG,
 	DP_EXEMPT,
 	DP_CONFIG,
-	DP_CURSOR,
+	DP_BUDGET,
 	DP_COUNT,
 	DP_AGENT,
 	DP_RING,

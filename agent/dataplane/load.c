@@ -24,7 +24,7 @@
 const char *const dp_map_names[DP_MAPS] = {
 	[DP_POLICY] = "hf_policy", [DP_GATE] = "hf_gate",	  [DP_HOLD] = "hf_hold",     [DP_QUEUE] = "hf_queue",
 	[DP_SLOT] = "hf_slot",	   [DP_SLOT_BIG] = "hf_slot_big", [DP_EXEMPT] = "hf_exempt", [DP_CONFIG] = "hf_config",
-	[DP_CURSOR] = "hf_cursor", [DP_COUNT] = "hf_count",	  [DP_AGENT] = "hf_agent",   [DP_RING] = "hf_ring",
+	[DP_BUDGET] = "hf_budget", [DP_COUNT] = "hf_count",	  [DP_AGENT] = "hf_agent",   [DP_RING] = "hf_ring",
 };
 
 static void pin_path(char out[PIN_PATH_MAX], const char *name)

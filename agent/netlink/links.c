@@ -105,3 +105,29 @@ int netlink_links_dump(struct netlink *nl, struct err *err)
 
 	return rc ? rc : dump(nl, RTM_GETADDR, sizeof(struct ifaddrmsg), err);
 }
+
+static int see_route(void *arg, const struct nlmsghdr *message)
+{
+	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
+	bool *local = arg;
+
+	if (message->nlmsg_type == RTM_NEWROUTE && mnl_nlmsg_get_payload_len(message) >= sizeof(*route))
+		*local = route->rtm_type == RTN_LOCAL;
+	return 0;
+}
+
+bool netlink_is_local(struct netlink *nl, const struct hf_addr *addr)
+{
+	NL_REQUEST(request);
+	struct nlmsghdr *message = nl_message(&request);
+	struct rtmsg route = { .rtm_family = (unsigned char)addr_family(addr) };
+	bool local = false;
+	size_t len;
+	const uint8_t *octets = addr_octets(addr, &len);
+
+	route.rtm_dst_len = (unsigned char)(len * 8);
+	if (encode_plain(request.octets, sizeof(request.octets), RTM_GETROUTE, &route, sizeof(route)) < 0 ||
+	    !mnl_attr_put_check(message, sizeof(request.octets), RTA_DST, len, octets))
+		return false;
+	return nlsock_request(nl, &nl->route_request, message, see_route, &local) == 0 && local;
+}

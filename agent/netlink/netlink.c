@@ -42,6 +42,7 @@ static int open_sockets(struct netlink *nl, struct err *err)
 		{ &nl->route_notes, NETLINK_ROUTE, links_groups, "link and address notifications (netlink)" },
 		{ &nl->request, NETLINK_XFRM, 0, "XFRM requests (netlink)" },
 		{ &nl->dump, NETLINK_XFRM, 0, "XFRM lists (netlink)" },
+		{ &nl->route_request, NETLINK_ROUTE, 0, "routes (netlink)" },
 		{ &nl->route_dump, NETLINK_ROUTE, 0, "link and address lists (netlink)" },
 	};
 
@@ -80,6 +81,7 @@ void netlink_close(struct netlink *nl)
 	nlsock_close(&nl->route_notes);
 	nlsock_close(&nl->request);
 	nlsock_close(&nl->dump);
+	nlsock_close(&nl->route_request);
 	nlsock_close(&nl->route_dump);
 	free(nl);
 }

@@ -126,6 +126,12 @@ int netlink_ready(struct netlink *nl, int fd);
 /* netlink_links_dump calls link() and then address() for all that exist now. */
 int netlink_links_dump(struct netlink *nl, struct err *err);
 
+/*
+ * netlink_is_local asks the routing table whether `addr` is delivered to this host: an address of an interface, or
+ * one of a prefix routed to it ("local" routes). False as well when the kernel cannot be asked.
+ */
+bool netlink_is_local(struct netlink *nl, const struct hf_addr *addr);
+
 /* ---- states ---- */
 
 /*

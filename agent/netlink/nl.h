@@ -45,7 +45,7 @@ struct netlink {
 	 * Dumps have sockets of their own, so that a dump's callback may ask or change single things and the
 	 * answers of the two never mix.
 	 */
-	struct nlsock request, dump, route_dump;
+	struct nlsock request, dump, route_request, route_dump;
 	struct nlsock xfrm_notes, route_notes;
 	bool dumping;
 	char words[NL_WORDS_MAX]; /* what the kernel said to the last request */
@@ -64,10 +64,11 @@ int nlsock_open(struct nlsock *sock, int bus, uint32_t groups);
 void nlsock_close(struct nlsock *sock);
 
 /*
- * nlsock_request sends `request` and waits for the acknowledgement; a message that comes before it goes to
+ * nlsock_request sends `request` on `sock` and waits for the acknowledgement; a message that comes before it goes to
  * `handler` (may be NULL). 0 or -errno as the kernel gives it; then nl->words says the same in words.
  */
-int nlsock_request(struct netlink *nl, struct nlmsghdr *request, nlsock_handler *handler, void *arg);
+int nlsock_request(struct netlink *nl, struct nlsock *sock, struct nlmsghdr *request, nlsock_handler *handler,
+		   void *arg);
 
 /*
  * nlsock_dump sends a dump request on `sock` and gives each message to `handler`. When the kernel says that

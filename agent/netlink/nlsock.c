@@ -144,14 +144,15 @@ static int read_ack(struct netlink *nl, const struct nlmsghdr *message)
 	return ack->error;
 }
 
-int nlsock_request(struct netlink *nl, struct nlmsghdr *request, nlsock_handler *handler, void *arg)
+int nlsock_request(struct netlink *nl, struct nlsock *sock, struct nlmsghdr *request, nlsock_handler *handler,
+		   void *arg)
 {
 	int rc, stopped = 0;
 
 	request->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-	rc = send_request(&nl->request, request);
+	rc = send_request(sock, request);
 	while (!rc) {
-		int len = receive(&nl->request, nl->answer, sizeof(nl->answer)), left = len;
+		int len = receive(sock, nl->answer, sizeof(nl->answer)), left = len;
 		const struct nlmsghdr *message = (void *)nl->answer;
 
 		if (len < 0) {

@@ -86,7 +86,7 @@ static int remove_state(void *arg, const struct nlmsghdr *message)
 	if (!state_is_ours(&seen, message))
 		return 0;
 	if (encode_state_id(&request, sizeof(request), XFRM_MSG_DELSA, &seen.dst, seen.spi_be) == 0)
-		count_removal(walk, nlsock_request(walk->nl, nl_message(&request), NULL, NULL));
+		count_removal(walk, nlsock_request(walk->nl, &walk->nl->request, nl_message(&request), NULL, NULL));
 	return 0;
 }
 

@@ -38,7 +38,7 @@ static int get_policy(struct netlink *nl, struct policy_seen *out, enum policy_d
 
 	/* The kernel says ENOENT where it says ESRCH for states. */
 	if (!rc)
-		rc = nlsock_request(nl, nl_message(&request), keep_policy, &seen);
+		rc = nlsock_request(nl, &nl->request, nl_message(&request), keep_policy, &seen);
 	if (!rc)
 		*out = seen;
 	return rc;
@@ -49,7 +49,7 @@ int xfrm_policy_drop(struct netlink *nl, enum policy_dir dir, uint32_t index)
 	NL_REQUEST(request);
 	int rc = encode_policy_del(&request, sizeof(request), dir, index);
 
-	return rc ? rc : nlsock_request(nl, nl_message(&request), NULL, NULL);
+	return rc ? rc : nlsock_request(nl, &nl->request, nl_message(&request), NULL, NULL);
 }
 
 static int refuse_foreign(struct err *err, const char *what, const struct policy_seen *standing)
@@ -75,7 +75,7 @@ int xfrm_policy_set(struct netlink *nl, enum policy_dir dir, const struct hf_pai
 	rc = encode_policy(&request, sizeof(request), XFRM_MSG_NEWPOLICY, dir, pair, mode, reqid, optional);
 	if (rc)
 		return err_set(err, rc, "%s: the addresses are of different families", what);
-	rc = nlsock_request(nl, nl_message(&request), NULL, NULL);
+	rc = nlsock_request(nl, &nl->request, nl_message(&request), NULL, NULL);
 	if (rc != -EEXIST)
 		return rc ? nlsock_refused(nl, err, rc, what, NULL) : 0;
 
@@ -86,7 +86,7 @@ int xfrm_policy_set(struct netlink *nl, enum policy_dir dir, const struct hf_pai
 	/* In one step: there is no moment without a policy. ENOENT: it went meanwhile, and this makes a new one. */
 	if (rc == 0 || rc == -ENOENT) {
 		nl_message(&request)->nlmsg_type = XFRM_MSG_UPDPOLICY;
-		rc = nlsock_request(nl, nl_message(&request), NULL, NULL);
+		rc = nlsock_request(nl, &nl->request, nl_message(&request), NULL, NULL);
 	}
 	return rc ? nlsock_refused(nl, err, rc, what, NULL) : 0;
 }
@@ -120,7 +120,7 @@ static int allow_nd_type(struct netlink *nl, enum policy_dir dir, uint8_t icmp_t
 	snprintf(what, sizeof(what), "allow ICMPv6 type %u %s (neighbour discovery)", icmp_type, dir_names[dir]);
 	rc = encode_policy_nd(&request, sizeof(request), XFRM_MSG_NEWPOLICY, dir, icmp_type);
 	if (!rc)
-		rc = nlsock_request(nl, nl_message(&request), NULL, NULL);
+		rc = nlsock_request(nl, &nl->request, nl_message(&request), NULL, NULL);
 	if (rc != -EEXIST)
 		return rc ? nlsock_refused(nl, err, rc, what, NULL) : 0;
 	encode_selector_nd(&selector, icmp_type);

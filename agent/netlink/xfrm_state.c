@@ -39,7 +39,7 @@ int xfrm_state_get(struct netlink *nl, struct state_seen *out, const struct hf_a
 	int rc = encode_state_id(&request, sizeof(request), XFRM_MSG_GETSA, dst, spi_be);
 
 	if (!rc)
-		rc = nlsock_request(nl, nl_message(&request), keep_state, &seen);
+		rc = nlsock_request(nl, &nl->request, nl_message(&request), keep_state, &seen);
 	if (!rc)
 		*out = seen;
 	return rc;
@@ -59,7 +59,7 @@ int xfrm_spi_alloc(struct netlink *nl, uint32_t *spi_be, const struct hf_addr *s
 	rc = encode_spi_alloc(&request, sizeof(request), src, dst, reqid);
 	if (rc)
 		return err_set(err, rc, "%s: the addresses are of different families", what);
-	rc = nlsock_request(nl, nl_message(&request), keep_state, &larval);
+	rc = nlsock_request(nl, &nl->request, nl_message(&request), keep_state, &larval);
 	if (rc)
 		return nlsock_refused(nl, err, rc, what, NULL);
 	*spi_be = larval.spi_be;
@@ -71,7 +71,7 @@ static int send_state(struct netlink *nl, uint16_t type, const struct sa *sa)
 	NL_REQUEST(request);
 	int rc = encode_state(&request, sizeof(request), type, sa);
 
-	return rc ? rc : nlsock_request(nl, nl_message(&request), NULL, NULL);
+	return rc ? rc : nlsock_request(nl, &nl->request, nl_message(&request), NULL, NULL);
 }
 
 /*
@@ -165,7 +165,7 @@ int xfrm_state_del(struct netlink *nl, const struct hf_addr *dst, uint32_t spi_b
 			       standing.reqid);
 	rc = encode_state_id(&request, sizeof(request), XFRM_MSG_DELSA, dst, spi_be);
 	if (!rc)
-		rc = nlsock_request(nl, nl_message(&request), NULL, NULL);
+		rc = nlsock_request(nl, &nl->request, nl_message(&request), NULL, NULL);
 	return rc ? nlsock_refused(nl, err, rc, what, NULL) : 0;
 }
 

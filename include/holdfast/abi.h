@@ -185,13 +185,11 @@ struct hf_config {
 	__u64 bypass_cookie[HF_RELEASE_SOCKETS]; /* SO_COOKIE of sockets whose packets the agent let go as they are */
 };
 
-/* Single value of hf_cursor, written by BPF: where the search for free room starts, and the event budget. */
-struct hf_cursor {
-	__u32 slot;
-	__u32 slot_big;
-	__u32 queue;
-	__u32 denied;	     /* HF_EVENT_DENIED events asked for in this second */
-	__u64 denied_second; /* the second that is */
+/* Single value of hf_budget, written by BPF: what may still be reported in this second. */
+struct hf_budget {
+	__u64 second;
+	__u32 denied; /* HF_EVENT_DENIED events asked for in it */
+	__u32 reserved;
 };
 
 /* Single value of hf_count, per CPU: packets by what became of them. */

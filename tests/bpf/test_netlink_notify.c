@@ -200,6 +200,23 @@ static void test_links_and_addresses(void **state)
 	await(nl, &seen.links_gone, 2);
 }
 
+/* Local is what the routing table delivers here, with or without an interface that has the address. */
+static void test_local_is_asked_of_the_routes(void **state)
+{
+	struct netlink *nl = *state;
+	struct hf_addr here = addr_of(HERE), here6 = addr_of(HERE6), there = addr_of(THERE);
+	struct hf_addr any = addr_of("10.77.1.2"), any6 = addr_of("2001:db8:77::9");
+
+	assert_int_equal(run("ip link set lo up; ip link add v0 type veth peer name v1; ip link set v0 up; ip link set v1 up"), 0);
+	assert_int_equal(run("ip addr add %s/24 dev v0; ip addr add %s/64 dev v0 nodad", HERE, HERE6), 0);
+	assert_false(netlink_is_local(nl, &any) || netlink_is_local(nl, &any6));
+	assert_int_equal(run("ip route add local 10.77.0.0/16 dev lo; ip -6 route add local 2001:db8:77::/64 dev lo"),
+			 0);
+	assert_true(netlink_is_local(nl, &here) && netlink_is_local(nl, &here6));
+	assert_true(netlink_is_local(nl, &any) && netlink_is_local(nl, &any6));
+	assert_false(netlink_is_local(nl, &there));
+}
+
 /* Leaving a bridge is told by the kernel as RTM_DELLINK of the family AF_BRIDGE. */
 static void test_bridge_port_is_not_gone(void **state)
 {
@@ -226,6 +243,7 @@ int main(void)
 		in_world(test_larval_states_end),
 		in_world(test_overflow_is_told),
 		in_world(test_links_and_addresses),
+		in_world(test_local_is_asked_of_the_routes),
 		in_world(test_bridge_port_is_not_gone),
 	};
 
