@@ -55,6 +55,7 @@ struct dataplane {
 	uint64_t hold_age_ns;
 	bool adopted, tcx;
 	bool swept;	       /* at least once */
+	uint64_t *audit_seen;  /* first pass of the audit: per slot, 1 + its time where it was suspect */
 	uint64_t audit_end_ns; /* until then, what a dead agent had in hand is looked for; 0 = done */
 };
 

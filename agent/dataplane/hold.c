@@ -4,6 +4,7 @@
  * the two sides are the exchanges abi.h describes; no system call is needed to look, take or free.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/nstime.h"
@@ -19,7 +20,7 @@
 #define ORPHAN_NS 1000000000ull
 
 /* How long after an adoption orphans are looked for: until everything a dead agent had in hand is older than that. */
-#define AUDIT_NS 3000000000ull
+#define AUDIT_NS 4000000000ull
 
 static struct hf_slot_head *slot_head(const struct dataplane *dp, uint32_t ref)
 {
@@ -124,7 +125,7 @@ static bool close_empty(struct dataplane *dp, struct hf_queue *queue, uint32_t i
 	    !__atomic_compare_exchange_n(&queue->state, &state, state | HF_QUEUE_CLOSED, false, __ATOMIC_ACQ_REL,
 					 __ATOMIC_ACQUIRE))
 		return false;
-	/* A newer packet may have been put in the place of one that was taken: bpf/hold.h queue_publish. */
+	/* Nothing is left by now; a slot that still stood here would be lost for good. */
 	for (int i = 0; i < HF_QUEUE_SLOTS; i++) {
 		uint32_t ref = __atomic_exchange_n(&queue->slot[i], 0, __ATOMIC_ACQ_REL);
 		struct hf_slot_head *head = ref ? slot_head(dp, ref) : NULL;
@@ -246,17 +247,30 @@ static bool is_listed(const struct dataplane *dp, const struct hf_slot_head *hea
 	return false;
 }
 
-/* Frees slots that a dead agent took off a queue and did not get to free. */
-static void audit_slots(struct dataplane *dp, struct dp_array *slots, uint32_t flag, uint64_t now)
+/* A slot in use that no queue lists. One that a program has just claimed still shows the time it was last used. */
+static bool is_suspect(const struct dataplane *dp, const struct hf_slot_head *head, uint32_t ref, uint64_t now)
+{
+	return __atomic_load_n(&head->owner, __ATOMIC_ACQUIRE) && now >= nstime_add(head->time_ns, ORPHAN_NS) &&
+	       !is_listed(dp, head, ref);
+}
+
+/*
+ * Frees slots that a dead agent took off a queue and did not get to free: those that are suspect in two passes that
+ * lie ORPHAN_NS apart, with the same time in them. `seen` is the first pass's, one time per slot.
+ */
+static void audit_slots(struct dataplane *dp, struct dp_array *slots, uint32_t flag, uint64_t *seen, bool first,
+			uint64_t now)
 {
 	for (uint32_t i = 0; i < slots->count; i++) {
 		struct hf_slot_head *head = dp_at(slots, i);
+		bool suspect = is_suspect(dp, head, (i + 1) | flag, now);
 
-		if (!__atomic_load_n(&head->owner, __ATOMIC_ACQUIRE) || now < nstime_add(head->time_ns, ORPHAN_NS) ||
-		    is_listed(dp, head, (i + 1) | flag))
-			continue;
-		dp->agent->drop_changed++;
-		slot_free(head);
+		if (first) {
+			seen[i] = suspect ? head->time_ns + 1 : 0;
+		} else if (suspect && seen[i] == head->time_ns + 1) {
+			dp->agent->drop_changed++;
+			slot_free(head);
+		}
 	}
 }
 
@@ -275,10 +289,28 @@ static bool sweep_queue(struct dataplane *dp, struct hf_queue *queue, uint32_t i
 	return false;
 }
 
-static void end_audit(struct dataplane *dp, uint64_t now)
+/* Without memory for the first pass's result nothing is freed: lost room is better than a packet freed under a program. */
+static void audit_all_slots(struct dataplane *dp, bool first, uint64_t now)
 {
-	audit_slots(dp, &dp->slots, 0, now);
-	audit_slots(dp, &dp->slots_big, HF_REF_BIG, now);
+	if (first && !dp->audit_seen)
+		dp->audit_seen = calloc((size_t)dp->slots.count + dp->slots_big.count, sizeof(*dp->audit_seen));
+	if (!dp->audit_seen)
+		return;
+	audit_slots(dp, &dp->slots, 0, dp->audit_seen, first, now);
+	audit_slots(dp, &dp->slots_big, HF_REF_BIG, dp->audit_seen + dp->slots.count, first, now);
+}
+
+static void audit(struct dataplane *dp, uint64_t now)
+{
+	bool last = now >= dp->audit_end_ns;
+
+	if (!dp->audit_seen && now + 2 * ORPHAN_NS >= dp->audit_end_ns)
+		audit_all_slots(dp, true, now);
+	if (!last)
+		return;
+	audit_all_slots(dp, false, now);
+	free(dp->audit_seen);
+	dp->audit_seen = NULL;
 	dp->audit_end_ns = 0;
 }
 
@@ -299,6 +331,6 @@ void dataplane_sweep(struct dataplane *dp, uint64_t now, void (*waiting)(void *a
 		if (__atomic_load_n(&queue->owner, __ATOMIC_ACQUIRE) && sweep_queue(dp, queue, i, now))
 			waiting(arg, &queue->pair);
 	}
-	if (dp->audit_end_ns && now >= dp->audit_end_ns)
-		end_audit(dp, now);
+	if (dp->audit_end_ns)
+		audit(dp, now);
 }

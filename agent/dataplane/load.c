@@ -275,6 +275,7 @@ void dataplane_close(struct dataplane *dp)
 		return;
 	config = (struct dp_array){ (uint8_t *)dp->config, (size_t)sysconf(_SC_PAGESIZE), 0, 1 };
 	agent = (struct dp_array){ (uint8_t *)dp->agent, (size_t)sysconf(_SC_PAGESIZE), 0, 1 };
+	free(dp->audit_seen);
 	ring_buffer__free(dp->ring);
 	release_close(dp->release);
 	unmap_array(&config);

@@ -274,6 +274,42 @@ static void test_dead_peers_do_not_hide_free_room(void **state)
 	assert_int_equal(count.held, 1000);
 }
 
+/* What strangers provoke (SYN-ACK, RST, echo reply) finds half of the room; the rest is for what begins here. */
+static void test_replies_leave_half_of_the_room(void **state)
+{
+	struct hf_count count;
+	char remote[32];
+
+	(void)state;
+	peer_open(&(struct run_sizes){ .slots = 64, .queues = 64 });
+	for (int peer = 0; peer < 64; peer++) {
+		snprintf(remote, sizeof(remote), "10.3.1.%d", peer + 1);
+		packet_ip(&peer_packet, LOCAL4, remote);
+		if (peer % 2) {
+			packet_tcp(&peer_packet, 80, 1024);
+			peer_packet.data[peer_packet.l4 + 13] = peer % 4 == 1 ? 0x12 : 0x04; /* SYN ACK, RST */
+		} else {
+			packet_icmp(&peer_packet, 0, 0);
+		}
+		run_packet(&peer_run, &peer_packet, NULL);
+	}
+	count = run_counts(&peer_run);
+	assert_in_range(count.held, 20, 33);
+	for (int peer = 0; peer < 31; peer++) {
+		snprintf(remote, sizeof(remote), "10.3.2.%d", peer + 1);
+		packet_ip(&peer_packet, LOCAL4, remote);
+		if (peer % 2) {
+			packet_tcp(&peer_packet, 1024, 80);
+			peer_packet.data[peer_packet.l4 + 13] = 0x02; /* SYN */
+		} else {
+			packet_icmp(&peer_packet, 8, 0);
+		}
+		run_packet(&peer_run, &peer_packet, NULL);
+	}
+	/* A search looks at 64 random places of 64: one may find nothing though something is free. */
+	assert_true(run_counts(&peer_run).held >= count.held + 25);
+}
+
 /* The header of BIG TCP (RFC 2675) says 0, and IPv4's too (Linux 6.3): it fits no slot. */
 static void test_big_tcp_is_refused(void **state)
 {
@@ -327,6 +363,7 @@ int main(void)
 		TEST(test_queues_run_out),
 		TEST(test_hold_map_full),
 		TEST(test_dead_peers_do_not_hide_free_room),
+		TEST(test_replies_leave_half_of_the_room),
 		TEST(test_big_tcp_is_refused),
 		TEST(test_length_beyond_the_end),
 	};
