@@ -15,8 +15,11 @@ struct err {
 	char text[ERR_TEXT_MAX]; /* one line without newline; "" = no error */
 };
 
-#define ERR_NONE \
-	(struct err) { "" }
+#define ERR_NONE     \
+	(struct err) \
+	{            \
+		""   \
+	}
 
 /*
  * err_set fills `err` unless it already says something, and returns `code` (a negative errno), so that

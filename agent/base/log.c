@@ -37,8 +37,7 @@ void log_set_level(enum log_level level)
 
 const char *log_level_name(enum log_level level)
 {
-	return (size_t)level < sizeof(level_names) / sizeof(level_names[0]) ? level_names[level]
-									    : "?";
+	return (size_t)level < sizeof(level_names) / sizeof(level_names[0]) ? level_names[level] : "?";
 }
 
 int log_level_parse(enum log_level *out, const char *name)
@@ -66,8 +65,7 @@ static bool stderr_is_journal(void)
 	if (*end != ':')
 		return false;
 	inode = strtoull(end + 1, NULL, 10);
-	return fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
-	       status.st_ino == inode;
+	return fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device && status.st_ino == inode;
 }
 
 bool log_site_admits(struct log_site *site, uint64_t now_ns, uint32_t *left_out)
@@ -108,8 +106,7 @@ void log_write(struct log_site *site, enum log_level level, const char *format, 
 		journal = stderr_is_journal();
 	len = (size_t)snprintf(line, sizeof(line), "%s", level_prefixes[level][journal]);
 	if (left_out)
-		len += (size_t)snprintf(line + len, sizeof(line) - len,
-					"(%u more like this left out) ", left_out);
+		len += (size_t)snprintf(line + len, sizeof(line) - len, "(%u more like this left out) ", left_out);
 	va_start(args, format);
 	vsnprintf(line + len, sizeof(line) - len - 1, format, args);
 	va_end(args);
@@ -140,9 +137,7 @@ const char *log_escape(char *out, size_t out_max, const void *bytes, size_t len)
 		need += escaped_len(in[i]);
 	room = need < out_max ? out_max - 1 : out_max - 1 - strlen("...");
 	for (size_t i = 0; i < len && used + escaped_len(in[i]) <= room; i++) {
-		const char *form = escaped_len(in[i]) == 1 ? "%c"
-				   : in[i] == '\\'	   ? "\\%c"
-							   : "\\x%02x";
+		const char *form = escaped_len(in[i]) == 1 ? "%c" : in[i] == '\\' ? "\\%c" : "\\x%02x";
 
 		used += (size_t)snprintf(out + used, out_max - used, form, in[i]);
 	}

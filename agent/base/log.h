@@ -45,8 +45,8 @@ struct log_site {
 	} while (0)
 
 /* log_write is what the macros above call. A newline or control character in the text is written as '?'. */
-__attribute__((format(printf, 3, 4))) void log_write(struct log_site *site, enum log_level level,
-						     const char *format, ...);
+__attribute__((format(printf, 3, 4))) void log_write(struct log_site *site, enum log_level level, const char *format,
+						     ...);
 
 /* log_set_level leaves out everything less important than `level`. The default is LOG_LEVEL_INFO. */
 void log_set_level(enum log_level level);

@@ -45,8 +45,7 @@ static void sift_down(struct timers *timers, struct timer *timer, uint32_t index
 
 		if (child >= timers->count)
 			break;
-		if (child + 1 < timers->count &&
-		    timers->heap[child + 1]->when < timers->heap[child]->when)
+		if (child + 1 < timers->count && timers->heap[child + 1]->when < timers->heap[child]->when)
 			child++;
 		if (timers->heap[child]->when >= timer->when)
 			break;

@@ -46,13 +46,10 @@ static int dial(const char *path, struct err *err)
 	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0)
 		return TAKE_FD(fd);
 	if (errno == EACCES)
-		return err_set(err, -EACCES,
-			       "%s: only root and the group of this socket may ask: use sudo",
-			       path);
-	return err_set(
-		err, -errno,
-		"%s: no agent answers (%s): start one with `systemctl start holdfast` or `holdfast run`",
-		path, strerror(errno));
+		return err_set(err, -EACCES, "%s: only root and the group of this socket may ask: use sudo", path);
+	return err_set(err, -errno,
+		       "%s: no agent answers (%s): start one with `systemctl start holdfast` or `holdfast run`", path,
+		       strerror(errno));
 }
 
 static int send_line(int fd, const json_t *request)
@@ -79,15 +76,13 @@ static int receive(int fd, json_t **answer, const char *path, struct err *err)
 	errno = 0;
 	len = file ? getline(&line, &room, file) : -1;
 	if (len < 0 && errno == EAGAIN)
-		return err_set(err, -ETIMEDOUT,
-			       "%s: the agent did not answer within %d s: it is stuck, restart it",
+		return err_set(err, -ETIMEDOUT, "%s: the agent did not answer within %d s: it is stuck, restart it",
 			       path, ANSWER_SECONDS);
 	if (len <= 0 || len > ANSWER_MAX)
 		return err_set(err, -EPROTO, "%s: the agent hung up", path);
 	json = json_loadb(line, (size_t)len, 0, &error);
 	if (!json_is_object(json))
-		return err_set(err, -EPROTO, "%s: what answered is no holdfast agent (%s)", path,
-			       error.text);
+		return err_set(err, -EPROTO, "%s: what answered is no holdfast agent (%s)", path, error.text);
 	reason = json_string_value(json_object_get(json, CONTROL_ERROR));
 	if (reason)
 		return err_set(err, -EPROTO, "%s", reason);

@@ -38,8 +38,8 @@ static void report(struct doctor *doctor, const struct check *check, bool ok, co
 	doctor->failed |= !ok && check->needed;
 	doctor->missing += !ok;
 	if (doctor->checks) {
-		json_t *json = json_pack("{ss sb sb ss}", "name", check->name, "ok", ok, "needed",
-					 check->needed, "detail", detail);
+		json_t *json = json_pack("{ss sb sb ss}", "name", check->name, "ok", ok, "needed", check->needed,
+					 "detail", detail);
 
 		if (!ok)
 			json_object_set_new(json, "cost", json_string(check->cost));
@@ -50,8 +50,8 @@ static void report(struct doctor *doctor, const struct check *check, bool ok, co
 	}
 	if (!ok)
 		colour = check->needed ? PRINT_BAD : PRINT_WARN;
-	print_item(colour, COLUMN, ok ? "ok" : "missing", "%s%s%s%s", check->name,
-		   *detail ? " (" : "", detail, *detail ? ")" : "");
+	print_item(colour, COLUMN, ok ? "ok" : "missing", "%s%s%s%s", check->name, *detail ? " (" : "", detail,
+		   *detail ? ")" : "");
 	if (ok)
 		return;
 	print_item(PRINT_PLAIN, COLUMN, "", "costs: %s", check->cost);
@@ -76,18 +76,14 @@ static void report_errno(struct doctor *doctor, const struct check *check, int r
 static void check_machine(struct doctor *doctor, const struct dataplane_probe *probe)
 {
 	static const struct check release = { "kernel 6.1 or newer", true,
-					      "the programs may be refused, nobody tested it",
-					      "use a newer kernel" };
-	static const struct check admin = { "CAP_NET_ADMIN", true,
-					    "no SA, policy or program can be installed",
+					      "the programs may be refused, nobody tested it", "use a newer kernel" };
+	static const struct check admin = { "CAP_NET_ADMIN", true, "no SA, policy or program can be installed",
 					    "run it as root, or give it the capability" };
 	static const struct check bpf = { "CAP_BPF", true, "no program can be loaded",
 					  "run it as root, or give it the capability" };
-	static const struct check sys = {
-		"CAP_SYS_ADMIN", false,
-		"another agent's programs cannot be found, bpffs cannot be mounted",
-		"run it as root, or mount bpffs before it starts"
-	};
+	static const struct check sys = { "CAP_SYS_ADMIN", false,
+					  "another agent's programs cannot be found, bpffs cannot be mounted",
+					  "run it as root, or mount bpffs before it starts" };
 	static const struct check bpffs = { "BPF file system at /sys/fs/bpf", true,
 					    "programs and verdicts would end with the agent",
 					    "mount -t bpf bpf /sys/fs/bpf" };
@@ -104,13 +100,11 @@ static void check_machine(struct doctor *doctor, const struct dataplane_probe *p
 static void check_maps(struct doctor *doctor, const struct dataplane_probe *probe)
 {
 	static const struct check bpf = { "bpf system call", true, NO_HOLD, BPF_KERNEL };
-	static const struct check mmap = { "maps in memory", true,
-					   NO_HOLD ": held packets are read through them",
+	static const struct check mmap = { "maps in memory", true, NO_HOLD ": held packets are read through them",
 					   BPF_KERNEL };
-	static const struct check trie = { "longest prefix match map", true,
-					   NO_HOLD ": policy lives in it", BPF_KERNEL };
-	static const struct check ring = { "BPF ring buffer", true,
-					   NO_HOLD ": events come through it", BPF_KERNEL };
+	static const struct check trie = { "longest prefix match map", true, NO_HOLD ": policy lives in it",
+					   BPF_KERNEL };
+	static const struct check ring = { "BPF ring buffer", true, NO_HOLD ": events come through it", BPF_KERNEL };
 
 	report_errno(doctor, &bpf, probe->bpf);
 	report_errno(doctor, &mmap, probe->mmap);
@@ -121,31 +115,22 @@ static void check_maps(struct doctor *doctor, const struct dataplane_probe *prob
 static void check_programs(struct doctor *doctor, const struct dataplane_probe *probe)
 {
 	static const struct check classifier = { "TC programs", true, NO_HOLD, BPF_KERNEL };
-	static const struct check attach = {
-		"attaching at TC", true, NO_HOLD,
-		"load or build sch_ingress and cls_bpf, or use Linux 6.6 or newer"
-	};
-	static const struct check tcx = {
-		"TCX (Linux 6.6)", false,
-		"clsact is used; tools that delete filters can delete ours",
-		"nothing, or use Linux 6.6 or newer"
-	};
+	static const struct check attach = { "attaching at TC", true, NO_HOLD,
+					     "load or build sch_ingress and cls_bpf, or use Linux 6.6 or newer" };
+	static const struct check tcx = { "TCX (Linux 6.6)", false,
+					  "clsact is used; tools that delete filters can delete ours",
+					  "nothing, or use Linux 6.6 or newer" };
 	static const struct check decrypted = { "XFRM state at TC (bpf_skb_get_xfrm_state)", true,
 						"clear packets cannot be told from decrypted ones",
 						"use a kernel with CONFIG_XFRM" };
-	static const struct check xdp = { "XDP programs", false,
-					  "later releases spread ESP over CPUs with it",
+	static const struct check xdp = { "XDP programs", false, "later releases spread ESP over CPUs with it",
 					  BPF_KERNEL };
-	static const struct check xdp_state = {
-		"XFRM state at XDP (Linux 6.8)", false, "later releases check ESP at XDP with it",
-		"nothing, or use Linux 6.8 or newer with kernel BTF"
-	};
-	static const struct check jit = {
-		"BPF compiler (JIT)", false, "each packet costs five to ten times as much",
-		"sysctl net.core.bpf_jit_enable=1, or use a kernel with CONFIG_BPF_JIT"
-	};
-	static const struct check btf = { "kernel BTF", false,
-					  "functions of the kernel cannot be called from programs",
+	static const struct check xdp_state = { "XFRM state at XDP (Linux 6.8)", false,
+						"later releases check ESP at XDP with it",
+						"nothing, or use Linux 6.8 or newer with kernel BTF" };
+	static const struct check jit = { "BPF compiler (JIT)", false, "each packet costs five to ten times as much",
+					  "sysctl net.core.bpf_jit_enable=1, or use a kernel with CONFIG_BPF_JIT" };
+	static const struct check btf = { "kernel BTF", false, "functions of the kernel cannot be called from programs",
 					  "nothing, or use a kernel with CONFIG_DEBUG_INFO_BTF" };
 
 	report_errno(doctor, &classifier, probe->sched_cls);
@@ -163,10 +148,8 @@ static void check_programs(struct doctor *doctor, const struct dataplane_probe *
 
 static void check_datapath(struct doctor *doctor)
 {
-	static const struct check tried = {
-		"trying what the kernel offers", true, "nothing is known about this kernel",
-		"run this as root, with memory and processes to spare"
-	};
+	static const struct check tried = { "trying what the kernel offers", true, "nothing is known about this kernel",
+					    "run this as root, with memory and processes to spare" };
 	struct dataplane_probe probe;
 	struct err err = ERR_NONE;
 
@@ -183,12 +166,10 @@ static void check_datapath(struct doctor *doctor)
 
 static void check_xfrm(struct doctor *doctor)
 {
-	static const struct check tried = { "trying what XFRM offers", true,
-					    "nothing is known about it", "run this as root" };
-	static const struct check xfrm = { "XFRM (IPsec in the kernel)", true, NO_HOLD,
-					   XFRM_KERNEL };
-	static const struct check esp4 = { "ESP for IPv4", true, "no IPv4 pair can be secured",
-					   XFRM_KERNEL };
+	static const struct check tried = { "trying what XFRM offers", true, "nothing is known about it",
+					    "run this as root" };
+	static const struct check xfrm = { "XFRM (IPsec in the kernel)", true, NO_HOLD, XFRM_KERNEL };
+	static const struct check esp4 = { "ESP for IPv4", true, "no IPv4 pair can be secured", XFRM_KERNEL };
 	static const struct check esp6 = { "ESP for IPv6", false,
 					   "no IPv6 pair can be secured, private ones are cut off",
 					   "load or build esp6" };
@@ -198,12 +179,9 @@ static void check_xfrm(struct doctor *doctor)
 					     "slower SAs on machines without AES instructions",
 					     "load or build chacha20poly1305" };
 	static const struct check esn = { "extended sequence numbers", false,
-					  "rekeying every four thousand million packets",
-					  "use a newer kernel" };
-	static const struct check encap = {
-		"ESP in UDP", false, "no SA through address translation",
-		"use a kernel with CONFIG_INET_ESPINTCP or UDP encapsulation"
-	};
+					  "rekeying every four thousand million packets", "use a newer kernel" };
+	static const struct check encap = { "ESP in UDP", false, "no SA through address translation",
+					    "use a kernel with CONFIG_INET_ESPINTCP or UDP encapsulation" };
 	struct netlink_probe probe = { 0 };
 	struct err err = ERR_NONE;
 
@@ -224,8 +202,7 @@ static void check_xfrm(struct doctor *doctor)
 
 static void check_config(struct doctor *doctor, const struct cli *cli)
 {
-	static const struct check config = { "configuration", true, "the agent does not start",
-					     "correct the line" };
+	static const struct check config = { "configuration", true, "the agent does not start", "correct the line" };
 	struct err err = ERR_NONE;
 	size_t prefixes = 0;
 	char detail[64];
@@ -237,11 +214,9 @@ static void check_config(struct doctor *doctor, const struct cli *cli)
 
 static void check_agent(struct doctor *doctor, const struct cli *cli)
 {
-	static const struct check agent = {
-		"a running agent", false,
-		"nothing new is secured; what was attached goes on by policy",
-		"systemctl start holdfast"
-	};
+	static const struct check agent = { "a running agent", false,
+					    "nothing new is secured; what was attached goes on by policy",
+					    "systemctl start holdfast" };
 	struct err err = ERR_NONE;
 	json_t *answer = NULL;
 	char detail[ERR_TEXT_MAX];
@@ -258,8 +233,7 @@ static void show_sum(const struct doctor *doctor)
 	if (doctor->failed)
 		print_text(PRINT_BAD, "Something is missing that Holdfast cannot do without.\n");
 	else if (doctor->missing)
-		print_text(PRINT_WARN,
-			   "Holdfast can run; what is missing costs what is said above.\n");
+		print_text(PRINT_WARN, "Holdfast can run; what is missing costs what is said above.\n");
 	else
 		print_text(PRINT_GOOD, "Nothing is missing.\n");
 }

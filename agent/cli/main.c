@@ -56,8 +56,7 @@ static const struct command commands[] = {
 	  "  holdfast status\n"
 	  "  holdfast status --json | jq .held\n",
 	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, show_command },
-	{ "policy", "What happens to packets of an address, and why",
-	  "holdfast policy test ADDRESS [--json]",
+	{ "policy", "What happens to packets of an address, and why", "holdfast policy test ADDRESS [--json]",
 	  "Says which policy group an address belongs to, which line of which file decides\n"
 	  "that, and what the gate has for it now. Without a running agent the files are\n"
 	  "read.\n"
@@ -66,8 +65,7 @@ static const struct command commands[] = {
 	  "  holdfast policy test 192.0.2.7\n"
 	  "  holdfast policy test 2001:db8::1 --json\n",
 	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, policy_command },
-	{ "doctor", "What this kernel offers, what is missing, what that costs",
-	  "holdfast doctor [--json]",
+	{ "doctor", "What this kernel offers, what is missing, what that costs", "holdfast doctor [--json]",
 	  "Tries for real what Holdfast needs of this machine, and reads the configuration.\n"
 	  "For each thing that is missing it says what that costs and what to do. Nothing\n"
 	  "is changed. The exit code is 1 when something is missing that Holdfast cannot do\n"
@@ -77,8 +75,7 @@ static const struct command commands[] = {
 	  "  holdfast doctor\n"
 	  "  holdfast doctor --config ./new.conf && systemctl restart holdfast\n",
 	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, doctor_command },
-	{ "unload", "Take everything of Holdfast out of the kernel",
-	  "holdfast unload [--force] [--json]",
+	{ "unload", "Take everything of Holdfast out of the kernel", "holdfast unload [--force] [--json]",
 	  "Detaches the programs and removes maps, SAs and policies. From then on nothing\n"
 	  "is held or sealed, private addresses included. Refuses while an agent runs.\n"
 	  "\n"
@@ -135,8 +132,7 @@ static int refuse_command(const char *name)
 
 static int run_command(const struct cli *cli, int argc, char **argv)
 {
-	const struct daemon_options options = { .config = cli->config,
-						.foreground = cli->foreground };
+	const struct daemon_options options = { .config = cli->config, .foreground = cli->foreground };
 
 	(void)argv;
 	if (argc)
@@ -183,8 +179,7 @@ static int version_command(const struct cli *cli, int argc, char **argv)
 	if (argc)
 		return cli_usage("version", "version takes no words behind it");
 	if (cli->json)
-		print_json(
-			json_pack("{ss si}", CONTROL_VERSION, HF_VERSION, "abi", HF_ABI_VERSION));
+		print_json(json_pack("{ss si}", CONTROL_VERSION, HF_VERSION, "abi", HF_ABI_VERSION));
 	else
 		printf("holdfast %s\n", HF_VERSION);
 	return EXIT_DONE;
@@ -210,8 +205,7 @@ static int refuse_option(const struct command *command, const char *word)
 			names[count++] = option->name;
 	meant = suggest_nearest(word + strspn(word, "-"), names, count);
 	if (meant)
-		return cli_usage(command->name, "%s has no option %s: did you mean --%s?",
-				 command->name, word, meant);
+		return cli_usage(command->name, "%s has no option %s: did you mean --%s?", command->name, word, meant);
 	return cli_usage(command->name, "%s has no option %s", command->name, word);
 }
 
@@ -231,8 +225,7 @@ static int read_options(struct cli *cli, const struct command *command, int argc
 			return EXIT_DONE;
 		}
 		if (!(command->options & (unsigned int)flag))
-			return cli_usage(command->name, "%s has no option --%s", command->name,
-					 option_name(flag));
+			return cli_usage(command->name, "%s has no option --%s", command->name, option_name(flag));
 		cli->json |= flag == OPTION_JSON;
 		cli->foreground |= flag == OPTION_FOREGROUND;
 		cli->force |= flag == OPTION_FORCE;

@@ -23,8 +23,7 @@ char *offline_socket(const struct cli *cli)
 	return TAKE(config.control_socket);
 }
 
-int offline_policy_test(const struct cli *cli, json_t **answer, const struct hf_addr *address,
-			struct err *err)
+int offline_policy_test(const struct cli *cli, json_t **answer, const struct hf_addr *address, struct err *err)
 {
 	OWN(config_free) struct config config = { 0 };
 	int rc = config_load(&config, cli->config, err);

@@ -18,12 +18,9 @@ static const char *group_meaning(const char *name)
 {
 	static const char *const meanings[HF_GROUP_COUNT] = {
 		[HF_GROUP_CLEAR] = "packets pass in clear; IKE from there is refused",
-		[HF_GROUP_CLEAR_OR_PRIVATE] =
-			"packets pass in clear until the other host starts an SA",
-		[HF_GROUP_PRIVATE_OR_CLEAR] =
-			"packets wait until an SA stands; without one they pass in clear",
-		[HF_GROUP_PRIVATE] =
-			"packets wait until an SA stands; nothing leaves or arrives in clear",
+		[HF_GROUP_CLEAR_OR_PRIVATE] = "packets pass in clear until the other host starts an SA",
+		[HF_GROUP_PRIVATE_OR_CLEAR] = "packets wait until an SA stands; without one they pass in clear",
+		[HF_GROUP_PRIVATE] = "packets wait until an SA stands; nothing leaves or arrives in clear",
 		[HF_GROUP_BLOCK] = "nothing leaves or arrives",
 	};
 	enum hf_group group;
@@ -44,43 +41,34 @@ static void show_pair(const json_t *pair)
 	const char *state = text_of(pair, "state"), *verdict = text_of(pair, "verdict");
 	char since[PRINT_SPAN_MAX], until[PRINT_SPAN_MAX] = "";
 
-	print_item(PRINT_PLAIN, COLUMN, "now", "%s -> %s: %s%s%s", text_of(pair, "local"),
-		   text_of(pair, "remote"), *state ? state : "not known to the agent",
-		   *state ? " since " : "",
-		   *state ? print_span(since,
-				       (uint64_t)json_integer_value(json_object_get(pair, "since")))
-			  : "");
+	print_item(PRINT_PLAIN, COLUMN, "now", "%s -> %s: %s%s%s", text_of(pair, "local"), text_of(pair, "remote"),
+		   *state ? state : "not known to the agent", *state ? " since " : "",
+		   *state ? print_span(since, (uint64_t)json_integer_value(json_object_get(pair, "since"))) : "");
 	if (json_is_integer(left))
 		print_span(until, (uint64_t)json_integer_value(left));
 	if (*verdict)
-		print_item(PRINT_PLAIN, COLUMN, "", "gate: %s%s%s", verdict,
-			   *until ? ", for another " : "", until);
+		print_item(PRINT_PLAIN, COLUMN, "", "gate: %s%s%s", verdict, *until ? ", for another " : "", until);
 	if (*text_of(pair, "failure"))
-		print_item(PRINT_PLAIN, COLUMN, "", "last try: %s (%lld in a row)",
-			   text_of(pair, "failure"),
+		print_item(PRINT_PLAIN, COLUMN, "", "last try: %s (%lld in a row)", text_of(pair, "failure"),
 			   (long long)json_integer_value(json_object_get(pair, "failures")));
 }
 
 static void show_answer(const json_t *answer)
 {
-	const char *group = text_of(answer, CONTROL_GROUP),
-		   *prefix = text_of(answer, CONTROL_PREFIX);
+	const char *group = text_of(answer, CONTROL_GROUP), *prefix = text_of(answer, CONTROL_PREFIX);
 	const json_t *pair;
 	size_t index;
 
 	print_text(PRINT_BOLD, "%s: %s\n", text_of(answer, CONTROL_ADDRESS), group);
 	print_item(PRINT_PLAIN, COLUMN, "meaning", "%s", group_meaning(group));
 	if (*prefix)
-		print_item(PRINT_PLAIN, COLUMN, "reason", "%s, %s:%lld", prefix,
-			   text_of(answer, CONTROL_FILE),
+		print_item(PRINT_PLAIN, COLUMN, "reason", "%s, %s:%lld", prefix, text_of(answer, CONTROL_FILE),
 			   (long long)json_integer_value(json_object_get(answer, CONTROL_LINE)));
 	else
-		print_item(PRINT_PLAIN, COLUMN, "reason",
-			   "no prefix covers it, so the default group does");
+		print_item(PRINT_PLAIN, COLUMN, "reason", "no prefix covers it, so the default group does");
 	print_item(PRINT_PLAIN, COLUMN, "asked", "%s",
-		   strcmp(text_of(answer, "source"), "agent") == 0
-			   ? "the running agent"
-			   : "the policy files; no agent is running");
+		   strcmp(text_of(answer, "source"), "agent") == 0 ? "the running agent"
+								   : "the policy files; no agent is running");
 	json_array_foreach(json_object_get(answer, CONTROL_PAIRS), index, pair)
 		show_pair(pair);
 }
@@ -100,8 +88,7 @@ int policy_command(const struct cli *cli, int argc, char **argv)
 	int rc;
 
 	if (argc < 1 || strcmp(argv[0], "test") != 0)
-		return cli_usage("policy",
-				 "policy knows one thing to do: holdfast policy test ADDRESS");
+		return cli_usage("policy", "policy knows one thing to do: holdfast policy test ADDRESS");
 	if (argc != 2)
 		return cli_usage("policy", "policy test takes one address");
 	if (addr_parse(&address, argv[1], &err) < 0)

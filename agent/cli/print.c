@@ -23,8 +23,7 @@ void print_setup(void)
 {
 	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
 
-	coloured = isatty(STDOUT_FILENO) && !(no_color && *no_color) && term &&
-		   strcmp(term, "dumb") != 0;
+	coloured = isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
 }
 
 static void begin(enum print_colour colour)
@@ -115,12 +114,11 @@ const char *print_span(char out[PRINT_SPAN_MAX], uint64_t seconds)
 		at++;
 	more = at < 3 ? seconds % units[at].seconds / units[at + 1].seconds : 0;
 	if (more)
-		snprintf(out, PRINT_SPAN_MAX, "%llu %s %llu %s",
-			 (unsigned long long)(seconds / units[at].seconds), units[at].name,
-			 (unsigned long long)more, units[at + 1].name);
+		snprintf(out, PRINT_SPAN_MAX, "%llu %s %llu %s", (unsigned long long)(seconds / units[at].seconds),
+			 units[at].name, (unsigned long long)more, units[at + 1].name);
 	else
-		snprintf(out, PRINT_SPAN_MAX, "%llu %s",
-			 (unsigned long long)(seconds / units[at].seconds), units[at].name);
+		snprintf(out, PRINT_SPAN_MAX, "%llu %s", (unsigned long long)(seconds / units[at].seconds),
+			 units[at].name);
 	return out;
 }
 

@@ -25,15 +25,14 @@ enum print_colour {
 void print_setup(void);
 
 /* print_text writes to stdout. Control characters in what was formatted become '?', except newlines in `format` itself. */
-__attribute__((format(printf, 2, 3))) void print_text(enum print_colour colour, const char *format,
-						      ...);
+__attribute__((format(printf, 2, 3))) void print_text(enum print_colour colour, const char *format, ...);
 
 /*
  * print_item writes "  LABEL  text" with the text from column `column` on, wrapped at 80 columns between words. An empty
  * label continues the item above.
  */
-__attribute__((format(printf, 4, 5))) void print_item(enum print_colour colour, int column,
-						      const char *label, const char *format, ...);
+__attribute__((format(printf, 4, 5))) void print_item(enum print_colour colour, int column, const char *label,
+						      const char *format, ...);
 
 /* print_span writes seconds as people say them, two units at most: "45 s", "2 h 13 min", "3 d". Returns `out`. */
 const char *print_span(char out[PRINT_SPAN_MAX], uint64_t seconds);

@@ -40,11 +40,8 @@ static const struct word sealed[] = {
 };
 
 static const struct word clear[] = {
-	{ "out_clear", "out by decision" },
-	{ "out_by_policy", "out by policy" },
-	{ "in_pass", "in" },
-	{ "out_exempt", "out exempt" },
-	{ "in_exempt", "in exempt" },
+	{ "out_clear", "out by decision" }, { "out_by_policy", "out by policy" }, { "in_pass", "in" },
+	{ "out_exempt", "out exempt" },	    { "in_exempt", "in exempt" },
 };
 
 static const struct word held[] = {
@@ -98,8 +95,8 @@ static void append(char out[LIST_MAX], const char *text)
 }
 
 /* "12 out, 3 in": the counters that are not zero. */
-static void show_counters(const char *label, const json_t *json, const struct word *words,
-			  size_t count, enum print_colour colour)
+static void show_counters(const char *label, const json_t *json, const struct word *words, size_t count,
+			  enum print_colour colour)
 {
 	char list[LIST_MAX] = "", one[96];
 
@@ -129,8 +126,7 @@ static void show_interfaces(const json_t *list)
 
 static void show_policies(const json_t *json)
 {
-	static const char *const groups[] = { "private", "private-or-clear", "clear-or-private",
-					      "clear", "block" };
+	static const char *const groups[] = { "private", "private-or-clear", "clear-or-private", "clear", "block" };
 	char list[LIST_MAX] = "", one[64];
 
 	for (size_t i = 0; i < COUNT(groups); i++) {
@@ -158,8 +154,8 @@ static void show_limits(const json_t *list)
 	if (json_array_size(list))
 		print_text(PRINT_WARN, "Limits that were reached\n");
 	json_array_foreach(list, index, limit) {
-		print_item(PRINT_PLAIN, 21, text_of(limit, "limit"), "%lld %s",
-			   number_of(limit, "times"), text_of(limit, "effect"));
+		print_item(PRINT_PLAIN, 21, text_of(limit, "limit"), "%lld %s", number_of(limit, "times"),
+			   text_of(limit, "effect"));
 		print_item(PRINT_PLAIN, 21, "", "to do: %s", text_of(limit, "advice"));
 	}
 }
@@ -172,14 +168,12 @@ static void show_problems(const json_t *list)
 	if (json_array_size(list))
 		print_text(PRINT_BAD, "Problems\n");
 	json_array_foreach(list, index, problem)
-		print_item(PRINT_PLAIN, 5, "-", "%s",
-			   json_string_value(problem) ? json_string_value(problem) : "?");
+		print_item(PRINT_PLAIN, 5, "-", "%s", json_string_value(problem) ? json_string_value(problem) : "?");
 }
 
 static void show_status(const json_t *status)
 {
-	const json_t *packets = json_object_get(status, "packets"),
-		     *held_now = json_object_get(status, "held");
+	const json_t *packets = json_object_get(status, "packets"), *held_now = json_object_get(status, "held");
 	const json_t *agent = json_object_get(status, "released");
 	const char *attach = text_of(status, "attach"), *config = text_of(status, "config");
 	char span[PRINT_SPAN_MAX];
@@ -192,10 +186,8 @@ static void show_status(const json_t *status)
 	print_item(PRINT_PLAIN, COLUMN, "config", "%s", *config ? config : "none, defaults");
 	show_interfaces(json_object_get(status, "interfaces"));
 	show_policies(json_object_get(status, "policies"));
-	show_counters("pairs", json_object_get(status, "peers"), states, COUNT(states),
-		      PRINT_PLAIN);
-	show_counters("failures", json_object_get(status, "failures"), failures, COUNT(failures),
-		      PRINT_WARN);
+	show_counters("pairs", json_object_get(status, "peers"), states, COUNT(states), PRINT_PLAIN);
+	show_counters("failures", json_object_get(status, "failures"), failures, COUNT(failures), PRINT_WARN);
 	show_use("waiting", json_object_get(held_now, "packets"), "packets");
 	show_use("", json_object_get(held_now, "big_packets"), "big packets");
 	show_use("", json_object_get(held_now, "pairs"), "pairs");

@@ -29,14 +29,10 @@ static int refuse_running(const struct cli *cli, struct err *err)
 	if (rc == -ENOENT || rc == -ECONNREFUSED)
 		return 0;
 	if (rc < 0)
-		return err_set(
-			err, rc,
-			"it is not certain that no agent runs (%s): stop it first, or use --force",
-			unheard.text);
-	return err_set(
-		err, -EBUSY,
-		"an agent is running (pid %lld) and would lose its maps: stop it first, or use --force",
-		pid);
+		return err_set(err, rc, "it is not certain that no agent runs (%s): stop it first, or use --force",
+			       unheard.text);
+	return err_set(err, -EBUSY,
+		       "an agent is running (pid %lld) and would lose its maps: stop it first, or use --force", pid);
 }
 
 /* Programs first: policies that still stand keep sealing meanwhile, and no packet is held that nobody would release. */
@@ -66,12 +62,10 @@ int unload_command(const struct cli *cli, int argc, char **argv)
 	if (unload(&states, &policies, &err) < 0)
 		return cli_fail(cli, &err);
 	if (cli->json)
-		print_json(json_pack("{sb si si}", "unloaded", 1, "states", (int)states, "policies",
-				     (int)policies));
+		print_json(json_pack("{sb si si}", "unloaded", 1, "states", (int)states, "policies", (int)policies));
 	else
-		print_text(
-			PRINT_PLAIN,
-			"Programs, maps, %u SAs and %u policies removed. Nothing is held or sealed any more.\n",
-			states, policies);
+		print_text(PRINT_PLAIN,
+			   "Programs, maps, %u SAs and %u policies removed. Nothing is held or sealed any more.\n",
+			   states, policies);
 	return EXIT_DONE;
 }

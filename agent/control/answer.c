@@ -21,8 +21,7 @@ json_t *answer_error(const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	/* Text that is no UTF-8 (a path, say) is no JSON either. */
-	return json_pack("{ss}", CONTROL_ERROR, text)
-		       ?: json_pack("{ss}", CONTROL_ERROR, "the reason is not text");
+	return json_pack("{ss}", CONTROL_ERROR, text) ?: json_pack("{ss}", CONTROL_ERROR, "the reason is not text");
 }
 
 json_t *answer_ping(int pid)
@@ -46,36 +45,31 @@ static json_t *pair_json(const struct answer_pair *pair, uint64_t now)
 
 	if (pair->known) {
 		json_object_set_new(out, "state", json_string(peer_state_name(pair->peer.state)));
-		json_object_set_new(
-			out, "since",
-			json_integer(
-				(json_int_t)(nstime_until(now, pair->peer.since_ns) / NSTIME_S)));
+		json_object_set_new(out, "since",
+				    json_integer((json_int_t)(nstime_until(now, pair->peer.since_ns) / NSTIME_S)));
 		json_object_set_new(out, "failures", json_integer(pair->peer.failures));
 		if (pair->peer.failures)
-			json_object_set_new(out, "failure",
-					    json_string(failure_name(pair->peer.failure)));
+			json_object_set_new(out, "failure", json_string(failure_name(pair->peer.failure)));
 	}
 	if (pair->gated) {
 		json_object_set_new(out, "verdict", json_string(verdict_name(pair->gate.verdict)));
-		json_object_set_new(out, "verdict_group",
-				    json_string(group_name(pair->gate.group)));
+		json_object_set_new(out, "verdict_group", json_string(group_name(pair->gate.group)));
 		json_object_set_new(out, "seconds_left", seconds_left(pair->gate.until_ns, now));
 	}
 	return out;
 }
 
-json_t *answer_policy_test(const struct policy *policy, const struct hf_addr *address,
-			   const struct answer_pair *pairs, size_t count, uint64_t now)
+json_t *answer_policy_test(const struct policy *policy, const struct hf_addr *address, const struct answer_pair *pairs,
+			   size_t count, uint64_t now)
 {
 	const struct policy_entry *entry = policy_find(policy, address);
 	char addr_text[ADDR_TEXT_MAX], prefix_text[PREFIX_TEXT_MAX];
 	json_t *list = json_array();
-	json_t *out = json_pack("{ss ss}", CONTROL_ADDRESS, addr_format(addr_text, address),
-				CONTROL_GROUP, group_name(policy_group(policy, address)));
+	json_t *out = json_pack("{ss ss}", CONTROL_ADDRESS, addr_format(addr_text, address), CONTROL_GROUP,
+				group_name(policy_group(policy, address)));
 
 	if (entry) {
-		json_object_set_new(out, CONTROL_PREFIX,
-				    json_string(prefix_format(prefix_text, &entry->prefix)));
+		json_object_set_new(out, CONTROL_PREFIX, json_string(prefix_format(prefix_text, &entry->prefix)));
 		json_object_set_new(out, CONTROL_FILE, json_string(entry->file));
 		json_object_set_new(out, CONTROL_LINE, json_integer(entry->line));
 	}

@@ -32,7 +32,7 @@ struct answer_pair {
  * answer_policy_test says which group `address` belongs to, why, and what is known about its pairs now. `now` is the time
  * the pairs' times are counted from; pairs may be NULL when count is 0.
  */
-json_t *answer_policy_test(const struct policy *policy, const struct hf_addr *address,
-			   const struct answer_pair *pairs, size_t count, uint64_t now);
+json_t *answer_policy_test(const struct policy *policy, const struct hf_addr *address, const struct answer_pair *pairs,
+			   size_t count, uint64_t now);
 
 #endif

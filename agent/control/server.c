@@ -70,15 +70,12 @@ static json_t *answer_line(struct control *control, const char *line, size_t len
 	json_t *answer;
 
 	if (!request)
-		return answer_error(
-			"the request is not JSON (%s, column %d): send one object on a line",
-			error.text, error.column);
+		return answer_error("the request is not JSON (%s, column %d): send one object on a line", error.text,
+				    error.column);
 	if (json_is_object(request))
 		answer = control->handler(control->arg, request);
 	else
-		answer = answer_error(
-			"the request is JSON, but not an object: send {\"" CONTROL_COMMAND
-			"\": ...}");
+		answer = answer_error("the request is JSON, but not an object: send {\"" CONTROL_COMMAND "\": ...}");
 	json_decref(request);
 	return answer;
 }
@@ -116,8 +113,7 @@ static void on_event(struct bufferevent *stream, short what, void *arg)
 {
 	struct client *client = arg;
 
-	if ((what & BEV_EVENT_EOF) && evbuffer_get_length(bufferevent_get_output(stream)) &&
-	    !client->ending)
+	if ((what & BEV_EVENT_EOF) && evbuffer_get_length(bufferevent_get_output(stream)) && !client->ending)
 		client->ending = true;
 	else
 		end_client(client);
@@ -167,8 +163,8 @@ static void turn_away(int fd, const char *line)
 		return;
 }
 
-static void on_client(struct evconnlistener *listener, evutil_socket_t accepted,
-		      struct sockaddr *addr, int len, void *arg)
+static void on_client(struct evconnlistener *listener, evutil_socket_t accepted, struct sockaddr *addr, int len,
+		      void *arg)
 {
 	const struct timeval idle = { .tv_sec = LIMIT_CONTROL_IDLE_SECONDS };
 	struct control *control = arg;
@@ -178,9 +174,7 @@ static void on_client(struct evconnlistener *listener, evutil_socket_t accepted,
 	(void)addr;
 	(void)len;
 	if (!may_ask(control, fd)) {
-		turn_away(
-			fd,
-			"{\"error\":\"only root and the group of the control socket may ask: use sudo\"}\n");
+		turn_away(fd, "{\"error\":\"only root and the group of the control socket may ask: use sudo\"}\n");
 		return;
 	}
 	if (!client) {
@@ -188,8 +182,7 @@ static void on_client(struct evconnlistener *listener, evutil_socket_t accepted,
 		return;
 	}
 	*client = (struct client){ .control = control };
-	client->stream = bufferevent_socket_new(evconnlistener_get_base(listener), fd,
-						BEV_OPT_CLOSE_ON_FREE);
+	client->stream = bufferevent_socket_new(evconnlistener_get_base(listener), fd, BEV_OPT_CLOSE_ON_FREE);
 	if (!client->stream)
 		return;
 	fd = -1;
@@ -213,10 +206,8 @@ static int make_folder(const char *path, struct err *err)
 		return 0;
 	*slash = '\0';
 	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
-		return err_set(
-			err, -errno,
-			"%s: cannot be made (%s): make it, or set control_socket to another path",
-			folder, strerror(errno));
+		return err_set(err, -errno, "%s: cannot be made (%s): make it, or set control_socket to another path",
+			       folder, strerror(errno));
 	return 0;
 }
 
@@ -229,25 +220,20 @@ static int clear_path(const struct sockaddr_un *addr, struct err *err)
 	struct stat status;
 
 	if (lstat(addr->sun_path, &status) < 0)
-		return errno == ENOENT
-			       ? 0
-			       : err_set(err, -errno, "%s: %s", addr->sun_path, strerror(errno));
+		return errno == ENOENT ? 0 : err_set(err, -errno, "%s: %s", addr->sun_path, strerror(errno));
 	if (!S_ISSOCK(status.st_mode))
-		return err_set(
-			err, -EEXIST,
-			"%s: there is something that is not a socket: remove it, or set control_socket "
-			"to another path",
-			addr->sun_path);
+		return err_set(err, -EEXIST,
+			       "%s: there is something that is not a socket: remove it, or set control_socket "
+			       "to another path",
+			       addr->sun_path);
 	/* EAGAIN: somebody listens, but does not keep up. */
 	if (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 || errno == EAGAIN) {
 		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &who_len);
-		return err_set(err, -EADDRINUSE,
-			       "%s: an agent answers there already (pid %d): stop it first",
+		return err_set(err, -EADDRINUSE, "%s: an agent answers there already (pid %d): stop it first",
 			       addr->sun_path, (int)who.pid);
 	}
 	if (unlink(addr->sun_path) < 0 && errno != ENOENT)
-		return err_set(err, -errno, "%s: cannot be replaced (%s)", addr->sun_path,
-			       strerror(errno));
+		return err_set(err, -errno, "%s: cannot be replaced (%s)", addr->sun_path, strerror(errno));
 	return 0;
 }
 
@@ -261,8 +247,7 @@ static int listen_at(const char *path, struct err *err)
 	if (fd < 0)
 		return err_set(err, -errno, "control socket: %s", strerror(errno));
 	if (strlen(path) >= sizeof(addr.sun_path))
-		return err_set(err, -ENAMETOOLONG,
-			       "%s: too long for a socket: set control_socket to a shorter path",
+		return err_set(err, -ENAMETOOLONG, "%s: too long for a socket: set control_socket to a shorter path",
 			       path);
 	strcpy(addr.sun_path, path);
 	rc = make_folder(path, err);
@@ -275,8 +260,8 @@ static int listen_at(const char *path, struct err *err)
 	umask(mask);
 	if (rc < 0 || listen(fd, LIMIT_CONTROL_CLIENTS) < 0)
 		return err_set(err, rc < 0 ? rc : -errno,
-			       "%s: cannot listen there (%s): set control_socket to another path",
-			       path, strerror(errno));
+			       "%s: cannot listen there (%s): set control_socket to another path", path,
+			       strerror(errno));
 	return TAKE_FD(fd);
 }
 
@@ -286,8 +271,8 @@ static void free_control(struct control **control)
 		control_close(*control);
 }
 
-int control_open(struct control **out, struct event_base *base, const char *path,
-		 control_handler *handler, void *arg, struct err *err)
+int control_open(struct control **out, struct event_base *base, const char *path, control_handler *handler, void *arg,
+		 struct err *err)
 {
 	OWN(free_control) struct control *control = calloc(1, sizeof(*control));
 	int fd = listen_at(path, err);
@@ -295,9 +280,8 @@ int control_open(struct control **out, struct event_base *base, const char *path
 	if (fd < 0)
 		return fd;
 	if (control)
-		control->listener =
-			evconnlistener_new(base, on_client, control,
-					   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, -1, fd);
+		control->listener = evconnlistener_new(base, on_client, control,
+						       LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, -1, fd);
 	if (!control || !control->listener) {
 		close(fd);
 		unlink(path);
@@ -323,8 +307,8 @@ void control_close(struct control *control)
 			end_client(&control->clients[i]);
 	if (control->listener)
 		evconnlistener_free(control->listener);
-	if (*control->path && stat(control->path, &now) == 0 &&
-	    now.st_ino == control->bound.st_ino && now.st_dev == control->bound.st_dev)
+	if (*control->path && stat(control->path, &now) == 0 && now.st_ino == control->bound.st_ino &&
+	    now.st_dev == control->bound.st_dev)
 		unlink(control->path);
 	free(control);
 }

@@ -29,47 +29,23 @@ struct counter {
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct counter packet_counters[] = {
-	PACKET(out_esp),
-	PACKET(out_clear),
-	PACKET(out_by_policy),
-	PACKET(out_released),
-	PACKET(out_exempt),
-	PACKET(out_not_ip),
-	PACKET(held),
-	PACKET(held_stray),
-	PACKET(held_sealed),
-	PACKET(drop_block),
-	PACKET(drop_pair_full),
-	PACKET(drop_slots_full),
-	PACKET(drop_queues_full),
-	PACKET(drop_too_big),
-	PACKET(drop_copy),
-	PACKET(drop_reinjected),
-	PACKET(drop_race),
-	PACKET(drop_malformed),
-	PACKET(in_esp),
-	PACKET(in_decrypted),
-	PACKET(in_pass),
-	PACKET(in_exempt),
-	PACKET(in_not_ip),
-	PACKET(in_drop_clear),
-	PACKET(in_drop_block),
-	PACKET(in_drop_malformed),
-	PACKET(events),
-	PACKET(events_lost),
+	PACKET(out_esp),	  PACKET(out_clear),	     PACKET(out_by_policy),  PACKET(out_released),
+	PACKET(out_exempt),	  PACKET(out_not_ip),	     PACKET(held),	     PACKET(held_stray),
+	PACKET(held_sealed),	  PACKET(drop_block),	     PACKET(drop_pair_full), PACKET(drop_slots_full),
+	PACKET(drop_queues_full), PACKET(drop_too_big),	     PACKET(drop_copy),	     PACKET(drop_reinjected),
+	PACKET(drop_race),	  PACKET(drop_malformed),    PACKET(in_esp),	     PACKET(in_decrypted),
+	PACKET(in_pass),	  PACKET(in_exempt),	     PACKET(in_not_ip),	     PACKET(in_drop_clear),
+	PACKET(in_drop_block),	  PACKET(in_drop_malformed), PACKET(events),	     PACKET(events_lost),
 	PACKET(malformed_passed),
 };
-_Static_assert(COUNT(packet_counters) * sizeof(__u64) == sizeof(struct hf_count),
-	       "every counter has its name here");
+_Static_assert(COUNT(packet_counters) * sizeof(__u64) == sizeof(struct hf_count), "every counter has its name here");
 
 static const struct counter released_counters[] = {
-	RELEASED(released_sealed), RELEASED(released_clear), RELEASED(passed_sealed),
-	RELEASED(segments),	   RELEASED(reassembled),    RELEASED(drop_expired),
-	RELEASED(drop_denied),	   RELEASED(drop_too_big),   RELEASED(drop_error),
-	RELEASED(drop_changed),	   RELEASED(drop_malformed), RELEASED(told_sender),
+	RELEASED(released_sealed), RELEASED(released_clear), RELEASED(passed_sealed),  RELEASED(segments),
+	RELEASED(reassembled),	   RELEASED(drop_expired),   RELEASED(drop_denied),    RELEASED(drop_too_big),
+	RELEASED(drop_error),	   RELEASED(drop_changed),   RELEASED(drop_malformed), RELEASED(told_sender),
 };
-_Static_assert(COUNT(released_counters) * sizeof(__u64) == sizeof(struct hf_agent),
-	       "every counter has its name here");
+_Static_assert(COUNT(released_counters) * sizeof(__u64) == sizeof(struct hf_agent), "every counter has its name here");
 
 static json_t *counters_json(const void *values, const struct counter *counters, size_t count)
 {
@@ -104,20 +80,17 @@ static json_t *policies_json(const struct status *status)
 
 static json_t *peers_json(const struct core_counts *core)
 {
-	json_t *out = json_pack("{sI sI}", "total", (json_int_t)core->peers, "max",
-				(json_int_t)core->peers_max);
+	json_t *out = json_pack("{sI sI}", "total", (json_int_t)core->peers, "max", (json_int_t)core->peers_max);
 
 	for (int state = 0; state < PEER_STATES; state++)
-		json_object_set_new(out, peer_state_name((enum peer_state)state),
-				    json_integer(core->by_state[state]));
+		json_object_set_new(out, peer_state_name((enum peer_state)state), json_integer(core->by_state[state]));
 	json_object_set_new(out, "secured_ever", json_integer((json_int_t)core->secured));
 	return out;
 }
 
 static const char *const failure_fields[] = {
-	[FAILURE_NO_KEY] = "no_key",	       [FAILURE_LOOKUP] = "lookup",
-	[FAILURE_NEGOTIATION] = "negotiation", [FAILURE_KERNEL] = "kernel",
-	[FAILURE_FOREIGN] = "foreign",
+	[FAILURE_NO_KEY] = "no_key", [FAILURE_LOOKUP] = "lookup",   [FAILURE_NEGOTIATION] = "negotiation",
+	[FAILURE_KERNEL] = "kernel", [FAILURE_FOREIGN] = "foreign",
 };
 _Static_assert(COUNT(failure_fields) == FAILURES, "every failure has its field here");
 
@@ -126,8 +99,7 @@ static json_t *failures_json(const struct core_counts *core)
 	json_t *out = json_object();
 
 	for (int failure = 0; failure < FAILURES; failure++)
-		json_object_set_new(out, failure_fields[failure],
-				    json_integer((json_int_t)core->failures[failure]));
+		json_object_set_new(out, failure_fields[failure], json_integer((json_int_t)core->failures[failure]));
 	return out;
 }
 
@@ -138,13 +110,11 @@ static json_t *use_json(const struct status_use *use)
 
 /* ---- limits that bit ------------------------------------------------------------------------- */
 
-static void add_limit(json_t *out, uint64_t times, const char *limit, const char *effect,
-		      const char *advice)
+static void add_limit(json_t *out, uint64_t times, const char *limit, const char *effect, const char *advice)
 {
 	if (times)
-		json_array_append_new(out, json_pack("{ss sI ss ss}", "limit", limit, "times",
-						     (json_int_t)times, "effect", effect, "advice",
-						     advice));
+		json_array_append_new(out, json_pack("{ss sI ss ss}", "limit", limit, "times", (json_int_t)times,
+						     "effect", effect, "advice", advice));
 }
 
 static json_t *limits_json(const struct status *status)
@@ -152,27 +122,25 @@ static json_t *limits_json(const struct status *status)
 	const struct hf_count *packets = &status->packets;
 	json_t *out = json_array();
 
-	add_limit(out, packets->drop_slots_full, "hold_slots",
-		  "packets dropped: every slot was taken", "raise hold_slots in [limits]");
-	add_limit(out, packets->drop_queues_full, "hold_queues",
-		  "packets dropped: too many pairs wait", "raise hold_queues in [limits]");
-	add_limit(out, packets->drop_pair_full, "pair",
-		  "packets dropped: newer ones of their pair took their place",
+	add_limit(out, packets->drop_slots_full, "hold_slots", "packets dropped: every slot was taken",
+		  "raise hold_slots in [limits]");
+	add_limit(out, packets->drop_queues_full, "hold_queues", "packets dropped: too many pairs wait",
+		  "raise hold_queues in [limits]");
+	add_limit(out, packets->drop_pair_full, "pair", "packets dropped: newer ones of their pair took their place",
 		  "none: a sender was faster than its peer answered");
 	add_limit(out, packets->drop_too_big, "big_tcp", "packets dropped: larger than 64 KB",
 		  "set the device's gso_ipv6_max_size to 65536");
-	add_limit(out, status->released.drop_expired, "hold_age_seconds",
-		  "packets dropped: held too long", "none: their peers did not answer");
+	add_limit(out, status->released.drop_expired, "hold_age_seconds", "packets dropped: held too long",
+		  "none: their peers did not answer");
 	add_limit(out, packets->events_lost, "events", "reports late: the agent did not keep up",
 		  "none: a pair's next packet reports it again");
-	add_limit(out, status->core.peers_full, "peers",
-		  "pairs left to their group: no room for another peer", "raise peers in [limits]");
+	add_limit(out, status->core.peers_full, "peers", "pairs left to their group: no room for another peer",
+		  "raise peers in [limits]");
 	add_limit(out, status->core.evicted, "peers_evicted", "remembered failures forgotten early",
 		  "raise peers in [limits]");
-	add_limit(out, status->gate_full, "gate_entries",
-		  "pairs left to their group: the gate was full", "raise gate_entries in [limits]");
-	add_limit(out, status->core.handoffs_cut, "handoff",
-		  "pairs whose packets may have changed order",
+	add_limit(out, status->gate_full, "gate_entries", "pairs left to their group: the gate was full",
+		  "raise gate_entries in [limits]");
+	add_limit(out, status->core.handoffs_cut, "handoff", "pairs whose packets may have changed order",
 		  "none: a sender was faster than re-injection");
 	return out;
 }
@@ -183,16 +151,13 @@ json_t *status_json(const struct status *status)
 	json_t *held = json_pack("{so so so}", "packets", use_json(&status->slots), "big_packets",
 				 use_json(&status->big_slots), "pairs", use_json(&status->queues));
 
-	return json_pack(
-		"{si ss sI ss? ss? ss? so so so so so so so so so so}", CONTROL_PID, status->pid,
-		CONTROL_VERSION, HF_VERSION, "uptime", (json_int_t)status->uptime_s, "kernel",
-		status->kernel, "attach", status->attach, "config", status->config, "interfaces",
-		strings_json(status->interfaces, status->interface_count), "policies",
-		policies_json(status), "peers", peers_json(&status->core), "failures",
-		failures_json(&status->core), "held", held, "gate", use_json(&status->gate),
-		"packets", counters_json(&status->packets, packet_counters, COUNT(packet_counters)),
-		"released",
-		counters_json(&status->released, released_counters, COUNT(released_counters)),
-		"limits", limits_json(status), "problems",
-		strings_json(status->problems, status->problem_count));
+	return json_pack("{si ss sI ss? ss? ss? so so so so so so so so so so}", CONTROL_PID, status->pid,
+			 CONTROL_VERSION, HF_VERSION, "uptime", (json_int_t)status->uptime_s, "kernel", status->kernel,
+			 "attach", status->attach, "config", status->config, "interfaces",
+			 strings_json(status->interfaces, status->interface_count), "policies", policies_json(status),
+			 "peers", peers_json(&status->core), "failures", failures_json(&status->core), "held", held,
+			 "gate", use_json(&status->gate), "packets",
+			 counters_json(&status->packets, packet_counters, COUNT(packet_counters)), "released",
+			 counters_json(&status->released, released_counters, COUNT(released_counters)), "limits",
+			 limits_json(status), "problems", strings_json(status->problems, status->problem_count));
 }

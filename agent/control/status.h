@@ -32,9 +32,8 @@ struct status {
 	struct status_use slots, big_slots, queues, gate;
 	struct hf_count packets; /* summed over the CPUs */
 	struct hf_agent released;
-	uint64_t gate_full; /* a verdict could not be written */
-	const char *const *
-		problems; /* what is wrong now, a line each, for example an interface that refused */
+	uint64_t gate_full;	     /* a verdict could not be written */
+	const char *const *problems; /* what is wrong now, a line each, for example an interface that refused */
 	size_t problem_count;
 };
 

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void policy_init(struct policy *policy, struct policy_entry *storage, size_t max,
-		 enum hf_group fallback)
+void policy_init(struct policy *policy, struct policy_entry *storage, size_t max, enum hf_group fallback)
 {
 	*policy = (struct policy){ .entries = storage, .max = max, .fallback = fallback };
 }
@@ -19,10 +18,9 @@ void policy_init(struct policy *policy, struct policy_entry *storage, size_t max
 int policy_add(struct policy *policy, const struct policy_entry *entry, struct err *err)
 {
 	if (policy->count == policy->max)
-		return err_set(
-			err, -ENOSPC,
-			"%s:%u: more than %zu prefixes in all policy files: join some into shorter prefixes",
-			entry->file, entry->line, policy->max);
+		return err_set(err, -ENOSPC,
+			       "%s:%u: more than %zu prefixes in all policy files: join some into shorter prefixes",
+			       entry->file, entry->line, policy->max);
 	policy->entries[policy->count++] = *entry;
 	policy->sorted = false;
 	return 0;
@@ -55,8 +53,8 @@ static const char *first_word(char *word, size_t word_max, const char *line)
 	return *line == '#' ? "" : line;
 }
 
-int policy_add_line(struct policy *policy, enum hf_group group, const char *line, const char *file,
-		    unsigned int number, struct err *err)
+int policy_add_line(struct policy *policy, enum hf_group group, const char *line, const char *file, unsigned int number,
+		    struct err *err)
 {
 	struct policy_entry entry = { .group = group, .file = file, .line = number };
 	struct err why = ERR_NONE;
@@ -64,18 +62,16 @@ int policy_add_line(struct policy *policy, enum hf_group group, const char *line
 	const char *rest = first_word(word, sizeof(word), line);
 
 	if (!rest)
-		return err_set(err, -EINVAL,
-			       "%s:%u: this is not a prefix: write one address or prefix per line",
-			       file, number);
+		return err_set(err, -EINVAL, "%s:%u: this is not a prefix: write one address or prefix per line", file,
+			       number);
 	if (!*word && !*rest)
 		return 0;
 	/* Libreswan may have "proto sport dport" here, which would mean less than what we enforce. */
 	if (*rest)
-		return err_set(
-			err, -EINVAL,
-			"%s:%u: there is more than one word: protocols and ports are not told apart, "
-			"write one address or prefix per line",
-			file, number);
+		return err_set(err, -EINVAL,
+			       "%s:%u: there is more than one word: protocols and ports are not told apart, "
+			       "write one address or prefix per line",
+			       file, number);
 	if (prefix_parse(&entry.prefix, word, &why) < 0)
 		return err_set(err, -EINVAL, "%s:%u: %s", file, number, why.text);
 	return policy_add(policy, &entry, err);
@@ -102,16 +98,13 @@ static int compare_entries(const void *left, const void *right)
 	return (a->line > b->line) - (a->line < b->line);
 }
 
-static int refuse_conflict(const struct policy_entry *first, const struct policy_entry *second,
-			   struct err *err)
+static int refuse_conflict(const struct policy_entry *first, const struct policy_entry *second, struct err *err)
 {
 	char text[PREFIX_TEXT_MAX];
 
-	return err_set(
-		err, -EINVAL,
-		"%s:%u: %s is in group %s, but %s:%u puts it into %s: remove one of the two lines",
-		second->file, second->line, prefix_format(text, &second->prefix),
-		group_name(second->group), first->file, first->line, group_name(first->group));
+	return err_set(err, -EINVAL, "%s:%u: %s is in group %s, but %s:%u puts it into %s: remove one of the two lines",
+		       second->file, second->line, prefix_format(text, &second->prefix), group_name(second->group),
+		       first->file, first->line, group_name(first->group));
 }
 
 int policy_finish(struct policy *policy, struct err *err)

@@ -45,8 +45,7 @@ struct key {
 };
 
 /* Fills err with file and line in front and returns -EINVAL. */
-__attribute__((format(printf, 2, 3))) static int refuse(struct reading *reading, const char *format,
-							...)
+__attribute__((format(printf, 2, 3))) static int refuse(struct reading *reading, const char *format, ...)
 {
 	char text[MESSAGE_MAX];
 	va_list args;
@@ -78,11 +77,11 @@ static int set_number(struct reading *reading, const struct key *key, const char
 	errno = 0;
 	number = strtoull(value, &end, 10);
 	if (*value < '0' || *value > '9' || *end)
-		return refuse(reading, "%s = %s is not a whole number: give one from %u to %u",
-			      key->name, value, key->min, key->max);
+		return refuse(reading, "%s = %s is not a whole number: give one from %u to %u", key->name, value,
+			      key->min, key->max);
 	if (errno || number < key->min || number > key->max)
-		return refuse(reading, "%s = %s is out of range: give a number from %u to %u",
-			      key->name, value, key->min, key->max);
+		return refuse(reading, "%s = %s is out of range: give a number from %u to %u", key->name, value,
+			      key->min, key->max);
 	*(uint32_t *)((char *)&reading->config->limits + key->offset) = (uint32_t)number;
 	return 0;
 }
@@ -90,8 +89,7 @@ static int set_number(struct reading *reading, const struct key *key, const char
 static int check_path(struct reading *reading, const struct key *key, const char *value)
 {
 	if (*value != '/')
-		return refuse(reading, "%s = %s is not an absolute path: start it with /",
-			      key->name, value);
+		return refuse(reading, "%s = %s is not an absolute path: start it with /", key->name, value);
 	return 0;
 }
 
@@ -111,47 +109,38 @@ static int set_socket(struct reading *reading, const struct key *key, const char
 	if (rc < 0)
 		return rc;
 	if (strlen(value) > max)
-		return refuse(
-			reading,
-			"%s is %zu octets long, and a socket's path has at most %zu: give a shorter one",
-			key->name, strlen(value), max);
+		return refuse(reading, "%s is %zu octets long, and a socket's path has at most %zu: give a shorter one",
+			      key->name, strlen(value), max);
 	return set_string(reading, &reading->config->control_socket, value);
 }
 
 static int set_level(struct reading *reading, const struct key *key, const char *value)
 {
 	if (log_level_parse(&reading->config->log_level, value) < 0)
-		return refuse(reading, "%s = %s is none: give error, warn, info or debug",
-			      key->name, value);
+		return refuse(reading, "%s = %s is none: give error, warn, info or debug", key->name, value);
 	return 0;
 }
 
 static int set_default_group(struct reading *reading, const struct key *key, const char *value)
 {
 	if (group_parse(&reading->config->policy.fallback, value) < 0)
-		return refuse(
-			reading,
-			"%s = %s is not a policy group: give clear, clear-or-private, private-or-clear, "
-			"private or block",
-			key->name, value);
+		return refuse(reading,
+			      "%s = %s is not a policy group: give clear, clear-or-private, private-or-clear, "
+			      "private or block",
+			      key->name, value);
 	return 0;
 }
 
 static int check_interface(struct reading *reading, const char *name)
 {
 	if (strlen(name) >= IFNAMSIZ)
-		return refuse(
-			reading,
-			"\"%s\" is too long for an interface, whose name has at most %d characters: correct it",
-			name, IFNAMSIZ - 1);
-	if (strchr(name, '/'))
 		return refuse(reading,
-			      "\"%s\" cannot be an interface, whose name has no /: correct it",
-			      name);
+			      "\"%s\" is too long for an interface, whose name has at most %d characters: correct it",
+			      name, IFNAMSIZ - 1);
+	if (strchr(name, '/'))
+		return refuse(reading, "\"%s\" cannot be an interface, whose name has no /: correct it", name);
 	if (strcmp(name, "lo") == 0)
-		return refuse(
-			reading,
-			"\"lo\" is the loopback interface, which never needs protection: remove it");
+		return refuse(reading, "\"lo\" is the loopback interface, which never needs protection: remove it");
 	return 0;
 }
 
@@ -173,8 +162,8 @@ static int set_interfaces(struct reading *reading, const struct key *key, const 
 		if (!*name)
 			continue;
 		if (config->interface_count == LIMIT_INTERFACES)
-			return refuse(reading, "%s has more than %d names: use globs such as eth*",
-				      key->name, LIMIT_INTERFACES);
+			return refuse(reading, "%s has more than %d names: use globs such as eth*", key->name,
+				      LIMIT_INTERFACES);
 		if (check_interface(reading, name) < 0)
 			return -EINVAL;
 		*slot = NULL;
@@ -183,10 +172,8 @@ static int set_interfaces(struct reading *reading, const struct key *key, const 
 		config->interface_count++;
 	}
 	if (!config->interface_count)
-		return refuse(
-			reading,
-			"%s names none: give names or globs, or remove the line for all interfaces",
-			key->name);
+		return refuse(reading, "%s names none: give names or globs, or remove the line for all interfaces",
+			      key->name);
 	return 0;
 }
 
@@ -207,9 +194,8 @@ static int set_resolvers(struct reading *reading, const struct key *key, const c
 		if (!*word)
 			continue;
 		if (config->resolver_count == LIMIT_RESOLVERS)
-			return refuse(reading,
-				      "%s has more than %d addresses: leave out what is not asked",
-				      key->name, LIMIT_RESOLVERS);
+			return refuse(reading, "%s has more than %d addresses: leave out what is not asked", key->name,
+				      LIMIT_RESOLVERS);
 		if (addr_parse(&config->resolvers[config->resolver_count], word, &why) < 0)
 			return refuse(reading, "%s: give auto, none, or addresses", why.text);
 		config->resolver_count++;
@@ -221,10 +207,9 @@ static int set_resolvers(struct reading *reading, const struct key *key, const c
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
-#define LIMIT_KEY(field, LIMIT)                                                                   \
-	{                                                                                         \
-		"limits", #field, set_number, offsetof(struct config_limits, field), LIMIT##_MIN, \
-			LIMIT##_MAX                                                               \
+#define LIMIT_KEY(field, LIMIT)                                                                               \
+	{                                                                                                     \
+		"limits", #field, set_number, offsetof(struct config_limits, field), LIMIT##_MIN, LIMIT##_MAX \
 	}
 
 static const struct key keys[] = {
@@ -255,18 +240,17 @@ static int refuse_key(struct reading *reading, const char *section, const char *
 		if (strcmp(keys[i].section, section) == 0)
 			here[count++] = keys[i].name;
 		else if (strcmp(keys[i].name, name) == 0)
-			return refuse(reading, "%s is not a key of [%s]: put it under [%s]", name,
-				      section, keys[i].section);
+			return refuse(reading, "%s is not a key of [%s]: put it under [%s]", name, section,
+				      keys[i].section);
 	}
 	meant = suggest_nearest(name, here, count);
 	if (meant)
-		return refuse(reading, "unknown key %s in [%s], nothing reads it: did you mean %s?",
-			      name, section, meant);
+		return refuse(reading, "unknown key %s in [%s], nothing reads it: did you mean %s?", name, section,
+			      meant);
 	for (size_t i = 0; i < count; i++)
-		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i ? ", " : "",
-			 here[i]);
-	return refuse(reading, "unknown key %s in [%s], nothing reads it: remove it; there are %s",
-		      name, section, list);
+		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i ? ", " : "", here[i]);
+	return refuse(reading, "unknown key %s in [%s], nothing reads it: remove it; there are %s", name, section,
+		      list);
 }
 
 /* inih's handler: 1 = done. A key before any section comes with section "". */
@@ -277,21 +261,17 @@ static int on_key(void *arg, const char *section, const char *name, const char *
 	if (reading->err->text[0] || !name)
 		return !reading->err->text[0];
 	if (!*section)
-		return refuse(reading,
-			      "%s stands before any section: put it under one of " SECTIONS,
-			      name) == 0;
+		return refuse(reading, "%s stands before any section: put it under one of " SECTIONS, name) == 0;
 	for (size_t i = 0; i < KEY_COUNT; i++) {
 		if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].name, name) != 0)
 			continue;
 		if (reading->seen[i])
-			return refuse(reading,
-				      "%s is set a second time, first on line %u: remove one of the two",
-				      name, reading->seen[i]) == 0;
+			return refuse(reading, "%s is set a second time, first on line %u: remove one of the two", name,
+				      reading->seen[i]) == 0;
 		reading->seen[i] = reading->line;
 		if (!*value)
-			return refuse(reading,
-				      "%s has no value: give one, or remove the line for the default",
-				      name) == 0;
+			return refuse(reading, "%s has no value: give one, or remove the line for the default", name) ==
+			       0;
 		return keys[i].set(reading, &keys[i], value) == 0;
 	}
 	return refuse_key(reading, section, name) == 0;
@@ -306,18 +286,15 @@ static int check_section(struct reading *reading, const char *line)
 	char name[64];
 
 	if (!end || end[1 + strspn(end + 1, SPACE)])
-		return refuse(reading, "\"%.64s\" is no section: write [name] alone on its line",
-			      line);
+		return refuse(reading, "\"%.64s\" is no section: write [name] alone on its line", line);
 	snprintf(name, sizeof(name), "%.*s", (int)(end - line - 1), line + 1);
 	for (size_t i = 0; i < 3; i++)
 		if (strcmp(name, sections[i]) == 0)
 			return 0;
 	meant = suggest_nearest(name, sections, 3);
 	if (meant)
-		return refuse(reading, "unknown section [%s], nothing reads it: did you mean [%s]?",
-			      name, meant);
-	return refuse(reading, "unknown section [%s], nothing reads it: the sections are " SECTIONS,
-		      name);
+		return refuse(reading, "unknown section [%s], nothing reads it: did you mean [%s]?", name, meant);
+	return refuse(reading, "unknown section [%s], nothing reads it: the sections are " SECTIONS, name);
 }
 
 /* A # behind a space starts a comment, as people expect; inih knows only ; for that. */
@@ -365,8 +342,7 @@ static char *next_line(char *out, int out_max, void *arg)
 	if (*text == '[' && check_section(reading, text) < 0)
 		return NULL;
 	if (*text && *text != '[' && !strpbrk(text, "=:")) {
-		refuse(reading,
-		       "\"%.64s\" is neither a [section] nor a key = value: correct it, or put # in front",
+		refuse(reading, "\"%.64s\" is neither a [section] nor a key = value: correct it, or put # in front",
 		       text);
 		return NULL;
 	}
@@ -387,10 +363,9 @@ static int check_together(struct reading *reading)
 		if (strcmp(keys[i].name, "peers") == 0 || strcmp(keys[i].name, "gate_entries") == 0)
 			line = reading->seen[i] > line ? reading->seen[i] : line;
 	reading->line = line;
-	return refuse(
-		reading,
-		"peers = %u is more than gate_entries = %u, and every peer needs an entry: raise gate_entries",
-		limits->peers, limits->gate_entries);
+	return refuse(reading,
+		      "peers = %u is more than gate_entries = %u, and every peer needs an entry: raise gate_entries",
+		      limits->peers, limits->gate_entries);
 }
 
 static void close_file(FILE **file)
@@ -411,15 +386,13 @@ static int read_file(struct config *config, const char *path, struct err *err)
 		return 0;
 	}
 	if (!file)
-		return err_set(err, -errno,
-			       "%s: cannot be read (%s): correct the path or its permissions", name,
+		return err_set(err, -errno, "%s: cannot be read (%s): correct the path or its permissions", name,
 			       strerror(errno));
 	rc = ini_parse_stream(next_line, &reading, on_key, &reading);
 	if (err->text[0])
 		return -EINVAL;
 	if (ferror(file))
-		return err_set(err, -EIO,
-			       "%s: cannot be read (%s): the configuration is a plain file", name,
+		return err_set(err, -EIO, "%s: cannot be read (%s): the configuration is a plain file", name,
 			       strerror(errno));
 	if (rc != 0) {
 		reading.line = rc > 0 ? (unsigned int)rc : reading.line;
@@ -442,8 +415,7 @@ static int read_policies(struct config *config, struct err *err)
 		return policy_finish(&config->policy, err);
 	}
 	/* A mistake in the folder's own name was made in the configuration file. */
-	if (rc < 0 && config->policies_line && strncmp(err->text, config->policies, len) == 0 &&
-	    err->text[len] == ':')
+	if (rc < 0 && config->policies_line && strncmp(err->text, config->policies, len) == 0 && err->text[len] == ':')
 		err_prefix(err, "%s:%u", config->file, config->policies_line);
 	return rc;
 }

@@ -8,9 +8,8 @@
 #include <stdbool.h>
 
 struct daemon_options {
-	const char *
-		config; /* path of the configuration file; NULL = the default one, which may be missing */
-	bool foreground; /* says nothing to a service manager, even when there is one */
+	const char *config; /* path of the configuration file; NULL = the default one, which may be missing */
+	bool foreground;    /* says nothing to a service manager, even when there is one */
 };
 
 /*

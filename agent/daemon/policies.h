@@ -14,7 +14,6 @@
  * file that exists, owned by the caller, also on failure; entries point at them. -ENOENT when the folder does not exist.
  * A file that is no group's is an error, unless its name says that it is none of ours (a dot or ~ in it).
  */
-int policies_load(struct policy *policy, char *files[HF_GROUP_COUNT], const char *folder,
-		  struct err *err);
+int policies_load(struct policy *policy, char *files[HF_GROUP_COUNT], const char *folder, struct err *err);
 
 #endif

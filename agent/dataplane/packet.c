@@ -59,8 +59,7 @@ static int walk_v6(struct packet *p, const uint8_t *data, size_t len)
 			break;
 		if (len - at < 8 || (p->fragment && next == IPPROTO_FRAGMENT))
 			return -EINVAL;
-		header_len = next == IPPROTO_FRAGMENT ? IPV6_FRAGMENT_HEADER
-						      : data[at + 1] * 8u + 8u;
+		header_len = next == IPPROTO_FRAGMENT ? IPV6_FRAGMENT_HEADER : data[at + 1] * 8u + 8u;
 		if (len - at < header_len)
 			return -EINVAL;
 		if (next == IPPROTO_FRAGMENT) {

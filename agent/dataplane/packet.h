@@ -59,8 +59,7 @@ int packet_segment(const uint8_t *data, size_t len, uint32_t gso_size,
  * no error may be sent about the packet (RFC 1122 3.2.2: it is itself an ICMP error, a non-first fragment, multicast…).
  */
 int packet_icmp_prohibited(uint8_t *out, size_t out_max, const uint8_t *data, size_t len);
-int packet_icmp_too_big(uint8_t *out, size_t out_max, const uint8_t *data, size_t len,
-			uint32_t mtu);
+int packet_icmp_too_big(uint8_t *out, size_t out_max, const uint8_t *data, size_t len, uint32_t mtu);
 
 /* Joins the fragments of one datagram that were held one after the other. */
 struct packet_join {

@@ -38,8 +38,7 @@ static bool is_unicast(const struct packet *p, const struct hf_addr *addr)
 static bool is_icmp_error(const struct packet *p, uint8_t type)
 {
 	if (p->v4)
-		return p->proto == IPPROTO_ICMP &&
-		       (type == 3 || type == 4 || type == 5 || type == 11 || type == 12);
+		return p->proto == IPPROTO_ICMP && (type == 3 || type == 4 || type == 5 || type == 11 || type == 12);
 	return p->proto == IPPROTO_ICMPV6 && (type < 128 || type == 137);
 }
 
@@ -75,8 +74,8 @@ static void put_v6_header(uint8_t *out, const struct packet *p)
 	memcpy(out + 24, p->src.octet, 16);
 }
 
-static int build(uint8_t *out, size_t out_max, const uint8_t *data, size_t len,
-		 const struct icmp_kind *kind, uint32_t value)
+static int build(uint8_t *out, size_t out_max, const uint8_t *data, size_t len, const struct icmp_kind *kind,
+		 uint32_t value)
 {
 	struct packet p, error;
 	size_t header_len, quoted, total;

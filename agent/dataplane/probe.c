@@ -31,8 +31,7 @@
 
 /* ---- maps ------------------------------------------------------------------------------------ */
 
-static int try_map(enum bpf_map_type type, uint32_t key, uint32_t value, uint32_t max,
-		   uint32_t flags)
+static int try_map(enum bpf_map_type type, uint32_t key, uint32_t value, uint32_t max, uint32_t flags)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags);
 	OWN_FD int fd = bpf_map_create(type, "hf_probe", key, value, max, &opts);
@@ -44,8 +43,7 @@ static int try_mmap(void)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	const size_t size = (size_t)sysconf(_SC_PAGESIZE);
-	OWN_FD int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "hf_probe", sizeof(uint32_t),
-				       (uint32_t)size, 1, &opts);
+	OWN_FD int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "hf_probe", sizeof(uint32_t), (uint32_t)size, 1, &opts);
 	void *memory;
 
 	if (fd < 0)
@@ -61,8 +59,8 @@ static void try_maps(struct dataplane_probe *out)
 {
 	out->bpf = try_map(BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(uint32_t), 1, 0);
 	out->mmap = try_mmap();
-	out->lpm_trie = try_map(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct hf_prefix),
-				sizeof(struct hf_rule), 1, BPF_F_NO_PREALLOC);
+	out->lpm_trie =
+		try_map(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct hf_prefix), sizeof(struct hf_rule), 1, BPF_F_NO_PREALLOC);
 	out->ring = try_map(BPF_MAP_TYPE_RINGBUF, 0, 0, (uint32_t)sysconf(_SC_PAGESIZE), 0);
 }
 
@@ -200,8 +198,7 @@ static int try_tcx(int prog_fd)
 
 static int try_clsact(int prog_fd)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = LOOPBACK_IFINDEX,
-		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = LOOPBACK_IFINDEX, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = 1, .priority = 1);
 	int rc = bpf_tc_hook_create(&hook);
 
@@ -235,8 +232,7 @@ static bool has_capability(cap_value_t capability)
 {
 	cap_flag_value_t value = CAP_CLEAR;
 	cap_t caps = cap_get_proc();
-	bool has = caps && cap_get_flag(caps, capability, CAP_EFFECTIVE, &value) == 0 &&
-		   value == CAP_SET;
+	bool has = caps && cap_get_flag(caps, capability, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
 
 	cap_free(caps);
 	return has;
@@ -303,22 +299,18 @@ int dataplane_probe(struct dataplane_probe *out, struct err *err)
 	pid_t child;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return err_set(err, -errno, "cannot try what the kernel offers: pipe: %s",
-			       strerror(errno));
+		return err_set(err, -errno, "cannot try what the kernel offers: pipe: %s", strerror(errno));
 	child = fork();
 	if (child == 0)
 		probe_and_exit(ends[1]);
 	close(ends[1]);
 	OWN_FD int fd = ends[0];
 	if (child < 0)
-		return err_set(err, -errno, "cannot try what the kernel offers: fork: %s",
-			       strerror(errno));
+		return err_set(err, -errno, "cannot try what the kernel offers: fork: %s", strerror(errno));
 	len = read(fd, &probe, sizeof(probe));
 	waitpid(child, &status, 0);
 	if (len != sizeof(probe))
-		return err_set(
-			err, -ECHILD,
-			"cannot try what the kernel offers: the child that tried ended early");
+		return err_set(err, -ECHILD, "cannot try what the kernel offers: the child that tried ended early");
 	*out = probe;
 	return 0;
 }

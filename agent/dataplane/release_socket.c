@@ -93,8 +93,7 @@ static void load_xfrm_user(void)
 	(void)fd;
 }
 
-int release_socket_open(struct release_socket *out, bool v4, enum release_form form, uint8_t proto,
-			struct err *err)
+int release_socket_open(struct release_socket *out, bool v4, enum release_form form, uint8_t proto, struct err *err)
 {
 	OWN_FD int fd = -1;
 	int protocol = v4 && form == RELEASE_FORM_PAYLOAD ? proto : IPPROTO_RAW;
@@ -104,16 +103,14 @@ int release_socket_open(struct release_socket *out, bool v4, enum release_form f
 	load_xfrm_user();
 	fd = socket(v4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 	if (fd < 0)
-		return err_set(err, -errno, "raw IPv%d socket: %s; CAP_NET_RAW is needed",
-			       v4 ? 4 : 6, strerror(errno));
+		return err_set(err, -errno, "raw IPv%d socket: %s; CAP_NET_RAW is needed", v4 ? 4 : 6, strerror(errno));
 	rc = receive_nothing(fd, v4, form);
 	if (!rc)
 		rc = set_form(fd, v4, form);
 	if (!rc)
 		rc = set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER);
 	if (rc)
-		return err_set(err, rc, "raw IPv%d socket: %s; CAP_NET_ADMIN is needed", v4 ? 4 : 6,
-			       strerror(-rc));
+		return err_set(err, rc, "raw IPv%d socket: %s; CAP_NET_ADMIN is needed", v4 ? 4 : 6, strerror(-rc));
 	out->fd = TAKE_FD(fd);
 	return 0;
 }
@@ -175,8 +172,7 @@ static int set_policy(int fd, bool v4, const struct release_policy *policy)
 
 static bool same_policy(const struct release_policy *a, const struct release_policy *b)
 {
-	return a->kind == b->kind && a->tunnel == b->tunnel && a->reqid == b->reqid &&
-	       pair_equal(&a->pair, &b->pair);
+	return a->kind == b->kind && a->tunnel == b->tunnel && a->reqid == b->reqid && pair_equal(&a->pair, &b->pair);
 }
 
 int release_socket_policy(struct release_socket *socket, const struct release_policy *policy)
@@ -218,8 +214,7 @@ int release_socket_label(struct release_socket *socket, uint32_t mark, uint32_t 
 
 static void *put_control(struct msghdr *msg, int level, int type, size_t len)
 {
-	struct cmsghdr *control =
-		(struct cmsghdr *)((char *)msg->msg_control + msg->msg_controllen);
+	struct cmsghdr *control = (struct cmsghdr *)((char *)msg->msg_control + msg->msg_controllen);
 
 	control->cmsg_level = level;
 	control->cmsg_type = type;
@@ -241,8 +236,7 @@ static void address_v4(struct msghdr *msg, struct sockaddr_in *to, const struct 
 {
 	struct in_pktinfo from = { .ipi_spec_dst.s_addr = addr_v4(&packet->src) };
 
-	*to = (struct sockaddr_in){ .sin_family = AF_INET,
-				    .sin_addr.s_addr = addr_v4(&packet->dst) };
+	*to = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = addr_v4(&packet->dst) };
 	msg->msg_namelen = sizeof(*to);
 	memcpy(put_control(msg, IPPROTO_IP, IP_PKTINFO, sizeof(from)), &from, sizeof(from));
 }
@@ -252,8 +246,7 @@ static bool is_link_local(const struct hf_addr *addr)
 	return addr->octet[0] == 0xfe && (addr->octet[1] & 0xc0) == 0x80;
 }
 
-static void address_v6(struct msghdr *msg, struct sockaddr_in6 *to, const struct packet *packet,
-		       uint32_t ifindex)
+static void address_v6(struct msghdr *msg, struct sockaddr_in6 *to, const struct packet *packet, uint32_t ifindex)
 {
 	struct in6_pktinfo from = { 0 };
 
@@ -282,8 +275,8 @@ static void repeat_header(struct msghdr *msg, const struct packet *packet)
 	}
 }
 
-int release_socket_send(struct release_socket *socket, const struct packet *packet,
-			const uint8_t *data, uint32_t ifindex)
+int release_socket_send(struct release_socket *socket, const struct packet *packet, const uint8_t *data,
+			uint32_t ifindex)
 {
 	_Alignas(struct cmsghdr) char control[CONTROL_MAX] = { 0 };
 	union {
@@ -293,9 +286,7 @@ int release_socket_send(struct release_socket *socket, const struct packet *pack
 	bool payload = socket->form == RELEASE_FORM_PAYLOAD;
 	size_t skip = payload ? packet->l4_offset : 0;
 	struct iovec part = { (void *)(uintptr_t)(data + skip), packet->len - skip };
-	struct msghdr msg = {
-		.msg_name = &to, .msg_iov = &part, .msg_iovlen = 1, .msg_control = control
-	};
+	struct msghdr msg = { .msg_name = &to, .msg_iov = &part, .msg_iovlen = 1, .msg_control = control };
 
 	if (socket->policy.kind == RELEASE_POLICY_NONE || socket->v4 != packet->v4)
 		return -EINVAL;
@@ -317,8 +308,7 @@ static int connect_pair(int fd, const struct hf_pair *pair, uint32_t ifindex)
 {
 	static const struct release_policy bypass = { .kind = RELEASE_POLICY_BYPASS };
 	bool v4 = addr_is_v4(&pair->remote);
-	struct sockaddr_in from4 = { .sin_family = AF_INET,
-				     .sin_addr.s_addr = addr_v4(&pair->local) };
+	struct sockaddr_in from4 = { .sin_family = AF_INET, .sin_addr.s_addr = addr_v4(&pair->local) };
 	struct sockaddr_in to4 = { .sin_family = AF_INET,
 				   .sin_addr.s_addr = addr_v4(&pair->remote),
 				   .sin_port = htons(9) };
@@ -337,8 +327,7 @@ static int connect_pair(int fd, const struct hf_pair *pair, uint32_t ifindex)
 	memcpy(&to6.sin6_addr, pair->remote.octet, 16);
 	from6.sin6_scope_id = is_link_local(&pair->local) ? ifindex : 0;
 	to6.sin6_scope_id = is_link_local(&pair->remote) ? ifindex : 0;
-	return bind(fd, (struct sockaddr *)&from6, sizeof(from6)) ||
-			       connect(fd, (struct sockaddr *)&to6, sizeof(to6))
+	return bind(fd, (struct sockaddr *)&from6, sizeof(from6)) || connect(fd, (struct sockaddr *)&to6, sizeof(to6))
 		       ? -errno
 		       : 0;
 }
@@ -357,8 +346,7 @@ int release_socket_path_mtu(const struct hf_pair *pair, uint32_t mark, uint32_t 
 		err = connect_pair(fd, pair, ifindex);
 	if (err)
 		return err;
-	if (v4 ? getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &len)
-	       : getsockopt(fd, IPPROTO_IPV6, IPV6_MTU, &mtu, &len))
+	if (v4 ? getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &len) : getsockopt(fd, IPPROTO_IPV6, IPV6_MTU, &mtu, &len))
 		return -errno;
 	return mtu;
 }

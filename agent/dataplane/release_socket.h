@@ -29,7 +29,7 @@ struct release_policy {
 
 /* What a socket sends. */
 enum release_form {
-	RELEASE_FORM_PACKET, /* whole packets with their IP header; never fragmented before XFRM */
+	RELEASE_FORM_PACKET,  /* whole packets with their IP header; never fragmented before XFRM */
 	RELEASE_FORM_PAYLOAD, /* what is behind the IP header; the kernel makes the header and may fragment */
 };
 
@@ -47,8 +47,7 @@ struct release_socket {
  * a PAYLOAD socket for IPv4; elsewhere one socket serves all protocols and it is not looked at. The
  * socket receives nothing. On failure out->fd is -1.
  */
-int release_socket_open(struct release_socket *out, bool v4, enum release_form form, uint8_t proto,
-			struct err *err);
+int release_socket_open(struct release_socket *out, bool v4, enum release_form form, uint8_t proto, struct err *err);
 void release_socket_close(struct release_socket *socket);
 
 /* release_socket_cookie is the SO_COOKIE of an open socket, 0 when it cannot be read. */
@@ -65,8 +64,8 @@ int release_socket_label(struct release_socket *socket, uint32_t mark, uint32_t 
  * blocks. `ifindex` only counts where an address means nothing without it (IPv6 link-local). -EMSGSIZE
  * when it does not fit, -EAGAIN when there is no SA or no send buffer left.
  */
-int release_socket_send(struct release_socket *socket, const struct packet *packet,
-			const uint8_t *data, uint32_t ifindex);
+int release_socket_send(struct release_socket *socket, const struct packet *packet, const uint8_t *data,
+			uint32_t ifindex);
 
 /* release_socket_path_mtu asks the routing table for the path MTU of the pair, without XFRM. -errno when there is no route. */
 int release_socket_path_mtu(const struct hf_pair *pair, uint32_t mark, uint32_t ifindex);

@@ -93,9 +93,8 @@ static int packet_socket(struct lab *lab, int ns, const char *device, int proto)
 static void build(struct lab *lab)
 {
 	static const char *up = "ip link set lo up; ip link set %s up address 02:00:00:00:00:0%c";
-	static const char *wait =
-		"for i in $(seq 250); do ip -o link show %s | grep -q 'state UP' && exit 0; "
-		"sleep 0.02; done; exit 1";
+	static const char *wait = "for i in $(seq 250); do ip -o link show %s | grep -q 'state UP' && exit 0; "
+				  "sleep 0.02; done; exit 1";
 	static const char *addresses =
 		"{ for i in %d %d; do echo address add 10.99.0.$i/24 dev %s; "
 		"echo address add 2001:db8:99::$i/64 dev %s nodad; done; "
@@ -141,8 +140,7 @@ int lab_open(void **state)
 
 int lab_begin(void **state)
 {
-	static const char *flush =
-		"printf 'xfrm state flush\nxfrm policy flush\nroute flush cache\n' | ip -batch -";
+	static const char *flush = "printf 'xfrm state flush\nxfrm policy flush\nroute flush cache\n' | ip -batch -";
 	struct lab *lab = *state;
 	struct err err = ERR_NONE;
 
@@ -219,12 +217,10 @@ void lab_look(struct lab *lab, struct lab_wire *wire)
 		ssize_t len;
 
 		assert_int_equal(poll(&ready, 1, 5000), 1);
-		len = recvfrom(lab->capture, frame, sizeof(frame), 0, (struct sockaddr *)&from,
-			       &from_len);
+		len = recvfrom(lab->capture, frame, sizeof(frame), 0, (struct sockaddr *)&from, &from_len);
 		if (len < 34 || from.sll_pkttype != PACKET_OUTGOING)
 			continue;
-		if (!memcmp(frame + 12, fence + 12, 2) &&
-		    !memcmp(frame + 14, &sequence, sizeof(sequence)))
+		if (!memcmp(frame + 12, fence + 12, 2) && !memcmp(frame + 14, &sequence, sizeof(sequence)))
 			return;
 		if (!memcmp(frame + 12, "\x08\x00", 2) || !memcmp(frame + 12, "\x86\xdd", 2))
 			sort_in(wire, frame + 14, (size_t)len - 14);
@@ -330,8 +326,7 @@ struct hf_slot_head lab_head(const struct hf_pair *pair, size_t len)
 	return (struct hf_slot_head){ .len = (uint32_t)len, .pair = *pair, .held = HF_HELD_CLEAR };
 }
 
-int lab_release(struct lab *lab, const struct hf_pair *pair, const struct release_how *how,
-		uint8_t *data, size_t len)
+int lab_release(struct lab *lab, const struct hf_pair *pair, const struct release_how *how, uint8_t *data, size_t len)
 {
 	struct hf_slot_head head = lab_head(pair, len);
 	struct err err = ERR_NONE;
@@ -370,9 +365,7 @@ void lab_expect_udp(int fd, const struct hf_pair *pair, const uint8_t *packet, s
 	assert_int_equal(got, len - at);
 	assert_memory_equal(data, packet + at, len - at);
 	if (v4)
-		assert_memory_equal(&((struct sockaddr_in *)&from)->sin_addr,
-				    addr_octets(&pair->local, &addr_len), 4);
+		assert_memory_equal(&((struct sockaddr_in *)&from)->sin_addr, addr_octets(&pair->local, &addr_len), 4);
 	else
-		assert_memory_equal(&((struct sockaddr_in6 *)&from)->sin6_addr, pair->local.octet,
-				    16);
+		assert_memory_equal(&((struct sockaddr_in6 *)&from)->sin6_addr, pair->local.octet, 16);
 }

@@ -36,8 +36,7 @@ struct lab {
 
 /* What left A since the last look. */
 struct lab_wire {
-	unsigned int
-		clear; /* IP packets that are not ESP; neighbour discovery and multicast left out */
+	unsigned int clear;	     /* IP packets that are not ESP; neighbour discovery and multicast left out */
 	unsigned int esp;	     /* ESP, fragments of it included */
 	uint8_t last[LAB_FRAME_MAX]; /* the last clear one, from its IP header on */
 	size_t last_len;
@@ -55,10 +54,8 @@ int lab_end(void **state);
 void lab_look(struct lab *lab, struct lab_wire *wire);
 
 /* lab_run runs a shell command in A or B and fails the test when it fails; lab_try only says whether it worked. */
-void lab_run(struct lab *lab, int ns, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-bool lab_try(struct lab *lab, int ns, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+void lab_run(struct lab *lab, int ns, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool lab_try(struct lab *lab, int ns, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* lab_socket makes a socket in A or B. */
 int lab_socket(struct lab *lab, int ns, int family, int type, int proto);
@@ -82,8 +79,7 @@ size_t lab_fragment(uint8_t *out, const uint8_t *whole, size_t whole_len, size_t
 struct hf_slot_head lab_head(const struct hf_pair *pair, size_t len);
 
 /* lab_release releases one packet of the pair and ends. Returns what release_begin said. */
-int lab_release(struct lab *lab, const struct hf_pair *pair, const struct release_how *how,
-		uint8_t *data, size_t len);
+int lab_release(struct lab *lab, const struct hf_pair *pair, const struct release_how *how, uint8_t *data, size_t len);
 
 /* lab_expect_udp receives a datagram and compares it with a packet made by lab_udp, and its source with the pair. */
 void lab_expect_udp(int fd, const struct hf_pair *pair, const uint8_t *packet, size_t len);

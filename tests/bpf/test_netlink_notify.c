@@ -207,7 +207,9 @@ static void test_local_is_asked_of_the_routes(void **state)
 	struct hf_addr here = addr_of(HERE), here6 = addr_of(HERE6), there = addr_of(THERE);
 	struct hf_addr any = addr_of("10.77.1.2"), any6 = addr_of("2001:db8:77::9");
 
-	assert_int_equal(run("ip link set lo up; ip link add v0 type veth peer name v1; ip link set v0 up; ip link set v1 up"), 0);
+	assert_int_equal(
+		run("ip link set lo up; ip link add v0 type veth peer name v1; ip link set v0 up; ip link set v1 up"),
+		0);
 	assert_int_equal(run("ip addr add %s/24 dev v0; ip addr add %s/64 dev v0 nodad", HERE, HERE6), 0);
 	assert_false(netlink_is_local(nl, &any) || netlink_is_local(nl, &any6));
 	assert_int_equal(run("ip route add local 10.77.0.0/16 dev lo; ip -6 route add local 2001:db8:77::/64 dev lo"),

@@ -42,8 +42,7 @@ static void knows_all_its_sockets(void **state)
 
 static void policy(struct lab *lab, bool v4, int local)
 {
-	lab_run(lab, lab->a,
-		"ip xfrm policy add src %s dst %s dir out tmpl proto esp reqid 9 mode transport",
+	lab_run(lab, lab->a, "ip xfrm policy add src %s dst %s dir out tmpl proto esp reqid 9 mode transport",
 		lab_text(v4, local), lab_text(v4, 2));
 }
 
@@ -101,9 +100,7 @@ static void never_sends_unsealed(void **state)
 				for (i = 0; i < 2; i++)
 					for (size = 10; size < 5000; size += 4000, tried++) {
 						len = lab_udp(packet, &pair, size);
-						assert_int_equal(lab_release(lab, &pair, hows[i],
-									     packet, len),
-								 0);
+						assert_int_equal(lab_release(lab, &pair, hows[i], packet, len), 0);
 					}
 			}
 	lab_look(lab, &wire);
@@ -123,8 +120,7 @@ static void never_sends_a_joined_datagram_unsealed(void **state)
 	for (round = 0; round < 2; round++)
 		for (v4 = 0; v4 <= 1; v4++) {
 			struct hf_pair pair = lab_pair(v4, 3, 2);
-			size_t len = lab_udp(packet, &pair, 3000), header = v4 ? 20 : 40, from,
-			       part;
+			size_t len = lab_udp(packet, &pair, 3000), header = v4 ? 20 : 40, from, part;
 
 			memcpy(copy, packet, len);
 			assert_int_equal(lab_release(lab, &pair, &CLEAR, copy, len), 0);
@@ -170,9 +166,7 @@ static void sends_nothing_outside_a_pair(void **state)
 	lab_look(lab, &wire);
 	assert_int_equal(wire.clear, 0);
 	/* A template without a reqid would fit anybody's SA. */
-	assert_int_equal(release_begin(lab->release, &pair, &(struct release_how){ .sealed = true },
-				       &err),
-			 -EINVAL);
+	assert_int_equal(release_begin(lab->release, &pair, &(struct release_how){ .sealed = true }, &err), -EINVAL);
 }
 
 static size_t build_tcp_gso(uint8_t *out, const struct hf_pair *pair, size_t payload)
@@ -197,8 +191,7 @@ static void cuts_gso(void **state)
 
 	for (v4 = 0; v4 <= 1; v4++) {
 		struct hf_pair pair = lab_pair(v4, 1, 2);
-		struct hf_slot_head head =
-			lab_head(&pair, build_tcp_gso(packet, &pair, 1400 * 44 + 7));
+		struct hf_slot_head head = lab_head(&pair, build_tcp_gso(packet, &pair, 1400 * 44 + 7));
 
 		head.gso_size = 1400;
 		assert_int_equal(release_begin(lab->release, &pair, &CLEAR, &err), 0);
@@ -245,8 +238,7 @@ static void marks_and_priorities(void **state)
 	int i;
 
 	/* Marked packets go into a hole: what still arrives had no mark. */
-	lab_run(lab, lab->a,
-		"ip route add blackhole 10.99.0.0/24 table 77 && ip rule add fwmark 0x42 table 77");
+	lab_run(lab, lab->a, "ip route add blackhole 10.99.0.0/24 table 77 && ip rule add fwmark 0x42 table 77");
 	assert_int_equal(release_begin(lab->release, &pair, &CLEAR, &err), 0);
 	for (i = 0; i < 6; i++) {
 		head = lab_head(&pair, lab_udp(packet, &pair, 10));
@@ -273,8 +265,7 @@ static int sender(struct lab *lab, bool v4, int type, int remote)
 
 	inet_pton(AF_INET, lab_text(true, remote), &to4.sin_addr);
 	inet_pton(AF_INET6, lab_text(false, remote), &to6.sin6_addr);
-	rc = v4 ? connect(fd, (struct sockaddr *)&to4, sizeof(to4))
-		: connect(fd, (struct sockaddr *)&to6, sizeof(to6));
+	rc = v4 ? connect(fd, (struct sockaddr *)&to4, sizeof(to4)) : connect(fd, (struct sockaddr *)&to6, sizeof(to6));
 	assert_true(rc == 0 || errno == EINPROGRESS);
 	return fd;
 }
@@ -311,8 +302,7 @@ static void tells_of_denial(void **state)
 		assert_int_equal(send(fd, "x", 1, 0), 1);
 		lab_look(lab, &wire);
 		assert_int_equal(wire.clear, 1);
-		release_denied(lab->release, wire.last, wire.last_len < 128 ? wire.last_len : 128,
-			       0x42);
+		release_denied(lab->release, wire.last, wire.last_len < 128 ? wire.last_len : 128, 0x42);
 		assert_int_equal(error_of(fd), expected);
 		close(fd);
 	}

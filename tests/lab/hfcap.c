@@ -72,8 +72,7 @@ static void set_filter(int fd, unsigned int skip_index, unsigned int snaplen)
 		die("filter");
 }
 
-static void ring_open(struct capture *c, const char *skip, unsigned int snaplen,
-		      unsigned int ring_mb)
+static void ring_open(struct capture *c, const char *skip, unsigned int snaplen, unsigned int ring_mb)
 {
 	int version = TPACKET_V3, on = 1;
 	struct tpacket_req3 req = { .tp_block_size = BLOCK_SIZE,
@@ -93,8 +92,7 @@ static void ring_open(struct capture *c, const char *skip, unsigned int snaplen,
 	    setsockopt(c->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) ||
 	    setsockopt(c->fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req)))
 		die("ring");
-	c->ring = mmap(NULL, (size_t)c->blocks * BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       c->fd, 0);
+	c->ring = mmap(NULL, (size_t)c->blocks * BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
 	if (c->ring == MAP_FAILED)
 		die("mmap");
 	if (bind(c->fd, (struct sockaddr *)&all, sizeof(all)))
@@ -134,8 +132,7 @@ static bool blocks_write(struct capture *c, unsigned int *next)
 		struct tpacket_block_desc *block = (void *)(c->ring + (size_t)*next * BLOCK_SIZE);
 		const uint8_t *at;
 
-		if (!(__atomic_load_n(&block->hdr.bh1.block_status, __ATOMIC_ACQUIRE) &
-		      TP_STATUS_USER))
+		if (!(__atomic_load_n(&block->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
 			return any;
 		at = (const uint8_t *)block + block->hdr.bh1.offset_to_first_pkt;
 		for (uint32_t i = 0; i < block->hdr.bh1.num_pkts; i++) {
@@ -175,9 +172,8 @@ static void stats_write(const struct capture *c, const char *file)
 	f = fopen(path, "w");
 	if (!f)
 		die(path);
-	fprintf(f, "packets %llu\ndropped %llu\nmono_minus_real_ns %lld\n",
-		(unsigned long long)c->packets, (unsigned long long)c->dropped,
-		(long long)mono_minus_real());
+	fprintf(f, "packets %llu\ndropped %llu\nmono_minus_real_ns %lld\n", (unsigned long long)c->packets,
+		(unsigned long long)c->dropped, (long long)mono_minus_real());
 	fclose(f);
 }
 
@@ -222,9 +218,7 @@ int main(int argc, char **argv)
 		{ "ready", required_argument, NULL, 'r' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct pcap_file_header_ header = {
-		.magic = 0xa1b23c4d, .major = 2, .minor = 4, .snaplen = 256, .link = 1
-	};
+	struct pcap_file_header_ header = { .magic = 0xa1b23c4d, .major = 2, .minor = 4, .snaplen = 256, .link = 1 };
 	unsigned int ring_mb = 32;
 	const char *skip = NULL, *ready = NULL;
 	struct capture c = { .packets = 0 };

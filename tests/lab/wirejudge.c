@@ -105,8 +105,7 @@ static void slots_rebuild(struct judge *j)
 	j->slot_count = j->slot_count ? j->slot_count * 4 : 4096;
 	j->slots = must(calloc(j->slot_count, sizeof(j->slots[0])));
 	for (size_t p = 0; p < j->pair_count; p++) {
-		size_t i = hash16(j->pairs[p].dst, hash16(j->pairs[p].src, 1)) &
-			   (j->slot_count - 1);
+		size_t i = hash16(j->pairs[p].dst, hash16(j->pairs[p].src, 1)) & (j->slot_count - 1);
 
 		while (j->slots[i])
 			i = (i + 1) & (j->slot_count - 1);
@@ -121,8 +120,7 @@ static struct counts *pair_get(struct judge *j, const uint8_t src[16], const uin
 
 	if (j->pair_count * 2 >= j->slot_count)
 		slots_rebuild(j);
-	for (i = hash16(dst, hash16(src, 1)) & (j->slot_count - 1); j->slots[i];
-	     i = (i + 1) & (j->slot_count - 1)) {
+	for (i = hash16(dst, hash16(src, 1)) & (j->slot_count - 1); j->slots[i]; i = (i + 1) & (j->slot_count - 1)) {
 		p = &j->pairs[j->slots[i] - 1];
 		if (!memcmp(p->src, src, 16) && !memcmp(p->dst, dst, 16))
 			return &p->n;
@@ -175,10 +173,9 @@ static void list_packet(const struct packet *k)
 {
 	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
 
-	printf("%lld %s %s %s%s proto=%u len=%u sport=%u dport=%u spi=0x%x seq=%u\n",
-	       (long long)k->mono_ns, address(k->src, src), address(k->dst, dst),
-	       kind_names[k->kind], k->marker ? "+marker" : "", k->proto, k->len, k->sport,
-	       k->dport, k->spi, k->seq);
+	printf("%lld %s %s %s%s proto=%u len=%u sport=%u dport=%u spi=0x%x seq=%u\n", (long long)k->mono_ns,
+	       address(k->src, src), address(k->dst, dst), kind_names[k->kind], k->marker ? "+marker" : "", k->proto,
+	       k->len, k->sport, k->dport, k->spi, k->seq);
 }
 
 static bool wanted(const struct judge *j, const struct packet *k)
@@ -262,15 +259,14 @@ static void print_counts(const struct counts *n, bool json)
 	if (json)
 		printf(",\"first_clear_ns\":%lld,\"last_clear_ns\":%lld,\"first_sealed_ns\":%lld,"
 		       "\"last_sealed_ns\":%lld,\"clear_by_proto\":{",
-		       (long long)n->first_clear_ns, (long long)n->last_clear_ns,
-		       (long long)n->first_sealed_ns, (long long)n->last_sealed_ns);
+		       (long long)n->first_clear_ns, (long long)n->last_clear_ns, (long long)n->first_sealed_ns,
+		       (long long)n->last_sealed_ns);
 	else
 		printf(" clear-by-protocol=");
 	for (int i = 0; i < 256; i++) {
 		if (!n->proto[i])
 			continue;
-		printf(json ? "%s\"%d\":%llu" : "%s%d:%llu", any ? "," : "", i,
-		       (unsigned long long)n->proto[i]);
+		printf(json ? "%s\"%d\":%llu" : "%s%d:%llu", any ? "," : "", i, (unsigned long long)n->proto[i]);
 		any = true;
 	}
 	printf(json ? "}" : any ? "" : "-");
@@ -281,8 +277,8 @@ static void print(const struct judge *j)
 	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
 
 	if (j->json) {
-		printf("{\"packets\":%llu,\"dropped\":%llu,\"total\":{",
-		       (unsigned long long)j->packets, (unsigned long long)j->dropped);
+		printf("{\"packets\":%llu,\"dropped\":%llu,\"total\":{", (unsigned long long)j->packets,
+		       (unsigned long long)j->dropped);
 		print_counts(&j->total, true);
 		printf("},\"pairs\":[");
 	}
@@ -293,8 +289,8 @@ static void print(const struct judge *j)
 			printf("... %zu more pairs\n", j->pair_count - i);
 			break;
 		}
-		printf(j->json ? "%s\n{\"src\":\"%s\",\"dst\":\"%s\"," : "%s%s > %s: ",
-		       j->json && i ? "," : "", address(p->src, src), address(p->dst, dst));
+		printf(j->json ? "%s\n{\"src\":\"%s\",\"dst\":\"%s\"," : "%s%s > %s: ", j->json && i ? "," : "",
+		       address(p->src, src), address(p->dst, dst));
 		print_counts(&p->n, j->json);
 		printf(j->json ? "}" : "\n");
 	}
@@ -302,8 +298,7 @@ static void print(const struct judge *j)
 		printf("]}\n");
 		return;
 	}
-	printf("total: packets=%llu dropped=%llu ", (unsigned long long)j->packets,
-	       (unsigned long long)j->dropped);
+	printf("total: packets=%llu dropped=%llu ", (unsigned long long)j->packets, (unsigned long long)j->dropped);
 	print_counts(&j->total, false);
 	printf("\n");
 }
@@ -362,8 +357,7 @@ static unsigned int expect(const struct judge *j, char *conditions)
 			die(c, "not a condition like clear=0");
 		if (holds(value_of(j, key), op, want))
 			continue;
-		printf("EXPECTED %s, but %s is %llu\n", c, key,
-		       (unsigned long long)value_of(j, key));
+		printf("EXPECTED %s, but %s is %llu\n", c, key, (unsigned long long)value_of(j, key));
 		broken++;
 	}
 	if (j->dropped) {
@@ -428,9 +422,8 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc - optind != 1 || !*j.marker) {
-		fprintf(stderr,
-			"usage: wirejudge [--marker M] [--pair A B] [--after MONOTONIC_NS] [--json] "
-			"[--list] [--expect clear=0,esp>0] FILE.pcap\n");
+		fprintf(stderr, "usage: wirejudge [--marker M] [--pair A B] [--after MONOTONIC_NS] [--json] "
+				"[--list] [--expect clear=0,esp>0] FILE.pcap\n");
 		return 2;
 	}
 	stats_read(&j, argv[optind]);

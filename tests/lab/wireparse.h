@@ -17,8 +17,7 @@
 /* One packet is of one kind; `marker` is counted beside it, whatever the kind. */
 enum kind { KIND_CLEAR, KIND_ESP, KIND_UDPESP, KIND_IKE, KIND_ND, KIND_ARP, KIND_OTHER, KIND_MAX };
 
-static const char *const kind_names[KIND_MAX] = { "clear", "esp", "udpesp", "ike",
-						  "nd",	   "arp", "other" };
+static const char *const kind_names[KIND_MAX] = { "clear", "esp", "udpesp", "ike", "nd", "arp", "other" };
 
 struct packet {
 	enum kind kind;
@@ -134,8 +133,8 @@ static inline void parse_ip6(struct packet *k, const uint8_t *p, size_t len)
 	while (first) {
 		bool fragment = k->proto == IPPROTO_FRAGMENT;
 
-		if (k->proto != IPPROTO_HOPOPTS && k->proto != IPPROTO_ROUTING &&
-		    k->proto != IPPROTO_DSTOPTS && k->proto != IPPROTO_AH && !fragment)
+		if (k->proto != IPPROTO_HOPOPTS && k->proto != IPPROTO_ROUTING && k->proto != IPPROTO_DSTOPTS &&
+		    k->proto != IPPROTO_AH && !fragment)
 			break;
 		if (at + 8 > len) {
 			k->truncated = true;

@@ -15,14 +15,10 @@
 
 static void test_addr_text(void **state)
 {
-	static const char *const texts[] = { "0.0.0.0",
-					     "192.0.2.1",
-					     "255.255.255.255",
-					     "::",
-					     "::1",
-					     "2001:db8::1",
-					     "fe80::ffff:1",
-					     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" };
+	static const char *const texts[] = {
+		"0.0.0.0", "192.0.2.1",	  "255.255.255.255", "::",
+		"::1",	   "2001:db8::1", "fe80::ffff:1",    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+	};
 	char out[ADDR_TEXT_MAX];
 
 	(void)state;
@@ -38,10 +34,9 @@ static void test_addr_text(void **state)
 
 static void test_addr_refused(void **state)
 {
-	static const char *const texts[] = {
-		"",	"192.0.2",	"192.0.2.1.", "192.0.2.256", "1:2:3", "fe80::1%eth0",
-		"host", "192.0.2.1/32", " 192.0.2.1"
-	};
+	static const char *const texts[] = { "",	  "192.0.2",	  "192.0.2.1.", "192.0.2.256",
+					     "1:2:3",	  "fe80::1%eth0", "host",	"192.0.2.1/32",
+					     " 192.0.2.1" };
 	struct hf_addr addr;
 
 	(void)state;
@@ -105,9 +100,8 @@ static void test_prefix_text(void **state)
 static void test_prefix_refused(void **state)
 {
 	static const char *const texts[] = {
-		"10.0.0.0/33",	 "10.0.0.1/8",	   "10.0.0.0/-1",    "10.0.0.0/08x",  "10.0.0.0/ 8",
-		"10.0.0.0/0008", "2001:db8::/129", "2001:db8::1/32", "::ffff:0:0/96", "/8",
-		"10/8",		 "10.0.0.0/8/8"
+		"10.0.0.0/33",	  "10.0.0.1/8",	    "10.0.0.0/-1",   "10.0.0.0/08x", "10.0.0.0/ 8", "10.0.0.0/0008",
+		"2001:db8::/129", "2001:db8::1/32", "::ffff:0:0/96", "/8",	     "10/8",	    "10.0.0.0/8/8"
 	};
 
 	(void)state;
@@ -147,8 +141,7 @@ static void test_prefix_contains(void **state)
 
 static void test_pairs(void **state)
 {
-	struct hf_pair pair = { .local = addr_from_v4(htonl(0xc0000201)),
-				.remote = addr_from_v4(htonl(0xc0000202)) };
+	struct hf_pair pair = { .local = addr_from_v4(htonl(0xc0000201)), .remote = addr_from_v4(htonl(0xc0000202)) };
 	struct hf_pair turned = { .local = pair.remote, .remote = pair.local };
 	char out[PAIR_TEXT_MAX];
 

@@ -56,8 +56,8 @@ static void run(const char *arguments)
 
 	if (access(binary, X_OK) < 0)
 		skip();
-	snprintf(command, sizeof(command), "D='%s'; '%s' %s >\"$D/out\" 2>\"$D/err\" </dev/null",
-		 folder, binary, arguments);
+	snprintf(command, sizeof(command), "D='%s'; '%s' %s >\"$D/out\" 2>\"$D/err\" </dev/null", folder, binary,
+		 arguments);
 	status = system(command);
 	assert_true(WIFEXITED(status));
 	code = WEXITSTATUS(status);
@@ -91,8 +91,7 @@ static int set_up(void **state)
 	if (mkdir(text, 0755) < 0)
 		return -1;
 	write_file("policies/private", "# office\n192.0.2.0/24\n");
-	snprintf(text, sizeof(text),
-		 "[agent]\npolicies = %s/policies\ncontrol_socket = %s/control.sock\n", folder,
+	snprintf(text, sizeof(text), "[agent]\npolicies = %s/policies\ncontrol_socket = %s/control.sock\n", folder,
 		 folder);
 	write_file("holdfast.conf", text);
 	return 0;
@@ -125,18 +124,14 @@ static void test_wrong_usage(void **state)
 	static const struct {
 		const char *arguments, *message;
 	} cases[] = {
-		{ "stauts",
-		  "holdfast: there is no command \"stauts\": did you mean status?; see holdfast help\n" },
+		{ "stauts", "holdfast: there is no command \"stauts\": did you mean status?; see holdfast help\n" },
 		{ "encrypt", "holdfast: there is no command \"encrypt\"; see holdfast help\n" },
-		{ "help nonsense",
-		  "holdfast: there is no command \"nonsense\"; see holdfast help\n" },
+		{ "help nonsense", "holdfast: there is no command \"nonsense\"; see holdfast help\n" },
 		{ "help run status", "holdfast: help takes one command; see holdfast help\n" },
 		{ "status --jsn",
 		  "holdfast: status has no option --jsn: did you mean --json?; see holdfast help status\n" },
-		{ "status --force",
-		  "holdfast: status has no option --force; see holdfast help status\n" },
-		{ "status now",
-		  "holdfast: status takes no words behind it; see holdfast help status\n" },
+		{ "status --force", "holdfast: status has no option --force; see holdfast help status\n" },
+		{ "status now", "holdfast: status takes no words behind it; see holdfast help status\n" },
 		{ "run --json", "holdfast: run has no option --json; see holdfast help run\n" },
 		{ "run --config", "holdfast: --config needs a value; see holdfast help run\n" },
 		{ "run now", "holdfast: run takes no words behind it; see holdfast help run\n" },
@@ -144,18 +139,12 @@ static void test_wrong_usage(void **state)
 		  "holdfast: policy knows one thing to do: holdfast policy test ADDRESS; see holdfast help policy\n" },
 		{ "policy list",
 		  "holdfast: policy knows one thing to do: holdfast policy test ADDRESS; see holdfast help policy\n" },
-		{ "policy test",
-		  "holdfast: policy test takes one address; see holdfast help policy\n" },
-		{ "policy test ::1 ::2",
-		  "holdfast: policy test takes one address; see holdfast help policy\n" },
-		{ "policy test host",
-		  "holdfast: \"host\" is not an IPv4 or IPv6 address; see holdfast help policy\n" },
-		{ "doctor please",
-		  "holdfast: doctor takes no words behind it; see holdfast help doctor\n" },
-		{ "unload all",
-		  "holdfast: unload takes no words behind it; see holdfast help unload\n" },
-		{ "version 2",
-		  "holdfast: version takes no words behind it; see holdfast help version\n" },
+		{ "policy test", "holdfast: policy test takes one address; see holdfast help policy\n" },
+		{ "policy test ::1 ::2", "holdfast: policy test takes one address; see holdfast help policy\n" },
+		{ "policy test host", "holdfast: \"host\" is not an IPv4 or IPv6 address; see holdfast help policy\n" },
+		{ "doctor please", "holdfast: doctor takes no words behind it; see holdfast help doctor\n" },
+		{ "unload all", "holdfast: unload takes no words behind it; see holdfast help unload\n" },
+		{ "version 2", "holdfast: version takes no words behind it; see holdfast help version\n" },
 	};
 
 	(void)state;
@@ -172,8 +161,7 @@ static void test_wrong_usage(void **state)
 
 static void test_help(void **state)
 {
-	static const char *const commands[] = { "run",	  "status", "policy", "doctor",
-						"unload", "help",   "version" };
+	static const char *const commands[] = { "run", "status", "policy", "doctor", "unload", "help", "version" };
 	char arguments[64];
 
 	(void)state;
@@ -214,9 +202,7 @@ static void test_no_agent(void **state)
 	(void)state;
 	run("status --config $D/holdfast.conf");
 	assert_int_equal(code, 1);
-	assert_non_null(strstr(
-		errors,
-		"/control.sock: no agent answers (No such file or directory): start one with"));
+	assert_non_null(strstr(errors, "/control.sock: no agent answers (No such file or directory): start one with"));
 	run("status --json --socket $D/none.sock");
 	assert_int_equal(code, 1);
 	assert_non_null(strstr(out, "\"error\": \""));
@@ -238,9 +224,7 @@ static void test_policy_from_files(void **state)
 	write_file("bad.conf", "[agent]\nlog_level = loud\n");
 	run("policy test 192.0.2.7 --config $D/bad.conf --socket $D/none.sock");
 	assert_int_equal(code, 1);
-	assert_non_null(
-		strstr(errors,
-		       "/bad.conf:2: log_level = loud is none: give error, warn, info or debug\n"));
+	assert_non_null(strstr(errors, "/bad.conf:2: log_level = loud is none: give error, warn, info or debug\n"));
 }
 
 static void test_run_refuses(void **state)
@@ -249,9 +233,7 @@ static void test_run_refuses(void **state)
 	write_file("bad.conf", "[agent]\ninterfaces = zz9none\npolicies = /nonexistent\n");
 	run("run --config $D/bad.conf");
 	assert_int_equal(code, 1);
-	assert_non_null(strstr(
-		errors,
-		"/bad.conf:3: /nonexistent: no such folder: create it or correct the path\n"));
+	assert_non_null(strstr(errors, "/bad.conf:3: /nonexistent: no such folder: create it or correct the path\n"));
 	run("run --config $D/none.conf");
 	assert_int_equal(code, 1);
 	assert_non_null(strstr(errors, "/none.conf: cannot be read (No such file or directory)"));
@@ -359,14 +341,12 @@ static void expect_status(void)
 	assert_int_equal(code, 0);
 	assert_non_null(strstr(out, "holdfast " HF_VERSION ", pid 4242, running for 1 d 2 h\n"));
 	assert_non_null(strstr(out, "\n  kernel       6.12.107, attached with tcx\n"));
-	assert_non_null(
-		strstr(out, "\n  prefixes     3 private, 7 private-or-clear; all else clear\n"));
+	assert_non_null(strstr(out, "\n  prefixes     3 private, 7 private-or-clear; all else clear\n"));
 	assert_non_null(strstr(out, "\n  pairs        17 secure\n"));
 	assert_non_null(strstr(out, "\n  waiting      3 of 16384 packets\n"));
 	assert_non_null(strstr(out, "\n  sealed       12345 out\n"));
 	assert_non_null(strstr(out, "\n  dropped      9 no slot\n"));
-	assert_non_null(
-		strstr(out, "hold_slots         9 packets dropped: every slot was taken\n"));
+	assert_non_null(strstr(out, "hold_slots         9 packets dropped: every slot was taken\n"));
 	assert_non_null(strstr(out, "interface ?[31mred? refused\n"));
 	/* What is zero is not shown. */
 	assert_null(strstr(out, "released"));
@@ -387,10 +367,9 @@ static void test_with_agent(void **state)
 	assert_non_null(strstr(out, "\"out_esp\": 12345"));
 	run("unload --config $D/holdfast.conf");
 	assert_int_equal(code, 1);
-	assert_string_equal(
-		errors,
-		"holdfast: an agent is running (pid 4242) and would lose its maps: stop it first, or "
-		"use --force\n");
+	assert_string_equal(errors,
+			    "holdfast: an agent is running (pid 4242) and would lose its maps: stop it first, or "
+			    "use --force\n");
 	/* An agent that answers with an error must not look like no agent. */
 	run("policy test 192.0.2.7 --config $D/holdfast.conf");
 	assert_int_equal(code, 1);

@@ -101,26 +101,21 @@ struct mistake {
 static const struct mistake conf_mistakes[] = {
 	{ "[agnet]\ninterfaces = eth0\n",
 	  "$D/holdfast.conf:1: unknown section [agnet], nothing reads it: did you mean [agent]?" },
-	{ "\n\n[directory]\n",
-	  "$D/holdfast.conf:3: unknown section [directory], nothing reads it: the sections are "
-	  "[agent], [policy] and [limits]" },
-	{ "[agent\n",
-	  "$D/holdfast.conf:1: \"[agent\" is no section: write [name] alone on its line" },
+	{ "\n\n[directory]\n", "$D/holdfast.conf:3: unknown section [directory], nothing reads it: the sections are "
+			       "[agent], [policy] and [limits]" },
+	{ "[agent\n", "$D/holdfast.conf:1: \"[agent\" is no section: write [name] alone on its line" },
 	{ "[agent] log_level = info\n",
 	  "$D/holdfast.conf:1: \"[agent] log_level = info\" is no section: write [name] alone on its line" },
-	{ "[]\n",
-	  "$D/holdfast.conf:1: unknown section [], nothing reads it: the sections are [agent], [policy] and "
-	  "[limits]" },
-	{ "log_level = info\n",
-	  "$D/holdfast.conf:1: log_level stands before any section: put it under one of "
-	  "[agent], [policy] and [limits]" },
+	{ "[]\n", "$D/holdfast.conf:1: unknown section [], nothing reads it: the sections are [agent], [policy] and "
+		  "[limits]" },
+	{ "log_level = info\n", "$D/holdfast.conf:1: log_level stands before any section: put it under one of "
+				"[agent], [policy] and [limits]" },
 	{ "[agent]\nintrefaces = eth0\n",
 	  "$D/holdfast.conf:2: unknown key intrefaces in [agent], nothing reads it: did you mean interfaces?" },
 	{ "[agent]\nInterfaces = eth0\n",
 	  "$D/holdfast.conf:2: unknown key Interfaces in [agent], nothing reads it: did you mean interfaces?" },
-	{ "[policy]\nmode = strict\n",
-	  "$D/holdfast.conf:2: unknown key mode in [policy], nothing reads it: remove "
-	  "it; there are default, resolvers" },
+	{ "[policy]\nmode = strict\n", "$D/holdfast.conf:2: unknown key mode in [policy], nothing reads it: remove "
+				       "it; there are default, resolvers" },
 	{ "[agent]\nhold_slots = 100\n",
 	  "$D/holdfast.conf:2: hold_slots is not a key of [agent]: put it under [limits]" },
 	{ "[limits]\ndefault = private\n",
@@ -129,12 +124,10 @@ static const struct mistake conf_mistakes[] = {
 	  "$D/holdfast.conf:4: log_level is set a second time, first on line 2: remove one of the two" },
 	{ "[limits]\npeers = 100\n[agent]\n[limits]\npeers = 200\n",
 	  "$D/holdfast.conf:5: peers is set a second time, first on line 2: remove one of the two" },
-	{ "[agent]\ninterfaces\n",
-	  "$D/holdfast.conf:2: \"interfaces\" is neither a [section] nor a key = value: "
-	  "correct it, or put # in front" },
-	{ "[agent]\n10.0.0.0/8\n",
-	  "$D/holdfast.conf:2: \"10.0.0.0/8\" is neither a [section] nor a key = value: "
-	  "correct it, or put # in front" },
+	{ "[agent]\ninterfaces\n", "$D/holdfast.conf:2: \"interfaces\" is neither a [section] nor a key = value: "
+				   "correct it, or put # in front" },
+	{ "[agent]\n10.0.0.0/8\n", "$D/holdfast.conf:2: \"10.0.0.0/8\" is neither a [section] nor a key = value: "
+				   "correct it, or put # in front" },
 	{ "[agent]\npolicies =\n",
 	  "$D/holdfast.conf:2: policies has no value: give one, or remove the line for the default" },
 	{ "[agent]\npolicies = # all\n",
@@ -169,8 +162,7 @@ static const struct mistake conf_mistakes[] = {
 	  "$D/holdfast.conf:2: \"auto\" is not an IPv4 or IPv6 address: give auto, none, or addresses" },
 	{ "[policy]\nresolvers = 192.0.2.0/24\n",
 	  "$D/holdfast.conf:2: \"192.0.2.0/24\" is not an IPv4 or IPv6 address: give auto, none, or addresses" },
-	{ "[policy]\nresolvers = ,\n",
-	  "$D/holdfast.conf:2: resolvers names none: give auto, none, or addresses" },
+	{ "[policy]\nresolvers = ,\n", "$D/holdfast.conf:2: resolvers names none: give auto, none, or addresses" },
 	{ "[policy]\nresolvers = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 1.1.1.9 ::1 ::2 ::3 "
 	  "::4 ::5 ::6 ::7 ::8\n",
 	  "$D/holdfast.conf:2: resolvers has more than 16 addresses: leave out what is not asked" },
@@ -248,23 +240,17 @@ static void test_unreadable(void **state)
 	(void)state;
 	snprintf(path, sizeof(path), "%s/none.conf", folder);
 	assert_int_equal(config_load(&config, path, &err), -ENOENT);
-	assert_string_equal(err.text,
-			    expand(expected,
-				   "$D/none.conf: cannot be read (No such file or directory): "
-				   "correct the path or its permissions"));
+	assert_string_equal(err.text, expand(expected, "$D/none.conf: cannot be read (No such file or directory): "
+						       "correct the path or its permissions"));
 	err = ERR_NONE;
 	assert_int_equal(config_load(&config, folder, &err), -EIO);
-	assert_string_equal(err.text,
-			    expand(expected,
-				   "$D: cannot be read (Is a directory): the configuration is a "
-				   "plain file"));
+	assert_string_equal(err.text, expand(expected, "$D: cannot be read (Is a directory): the configuration is a "
+						       "plain file"));
 	err = ERR_NONE;
 	write_file("holdfast.conf", "[agent]\nlog\0level = info\n", 26);
 	assert_int_equal(load(&config, &err), -EINVAL);
-	assert_string_equal(
-		err.text,
-		expand(expected,
-		       "$D/holdfast.conf:2: there is a NUL byte: this is not a text file"));
+	assert_string_equal(err.text,
+			    expand(expected, "$D/holdfast.conf:2: there is a NUL byte: this is not a text file"));
 }
 
 /* ---- mistakes in the policy folder ----------------------------------------------------------- */
@@ -278,8 +264,7 @@ static void remove_policies(void)
 {
 	char command[256];
 
-	snprintf(command, sizeof(command), "rm -rf '%s'/policies/* '%s'/policies/.[a-z]*", folder,
-		 folder);
+	snprintf(command, sizeof(command), "rm -rf '%s'/policies/* '%s'/policies/.[a-z]*", folder, folder);
 	assert_int_equal(system(command), 0);
 }
 
@@ -297,45 +282,38 @@ static void test_policy_mistakes(void **state)
 		{ "block",
 		  NULL,
 		  NULL,
-		  { "10.0.0.1/8\n",
-		    "$D/policies/block:1: \"10.0.0.1/8\" has bits set behind its /8: write the network "
-		    "address" } },
+		  { "10.0.0.1/8\n", "$D/policies/block:1: \"10.0.0.1/8\" has bits set behind its /8: write the network "
+				    "address" } },
 		{ "clear",
 		  NULL,
 		  NULL,
-		  { "example.com\n",
-		    "$D/policies/clear:1: \"example.com\" is not an IPv4 or IPv6 address" } },
+		  { "example.com\n", "$D/policies/clear:1: \"example.com\" is not an IPv4 or IPv6 address" } },
 		{ "private-or-clear",
 		  NULL,
 		  NULL,
-		  { "10.0.0.0/8 tcp 0 22\n",
-		    "$D/policies/private-or-clear:1: there is more than one word: protocols "
-		    "and ports are not told apart, write one address or prefix per line" } },
+		  { "10.0.0.0/8 tcp 0 22\n", "$D/policies/private-or-clear:1: there is more than one word: protocols "
+					     "and ports are not told apart, write one address or prefix per line" } },
 		{ "private",
 		  "clear",
 		  "::1\n192.0.2.0/24\n",
-		  { "\n\n192.0.2.0/24\n",
-		    "$D/policies/private:3: 192.0.2.0/24 is in group private, but "
-		    "$D/policies/clear:2 puts it into clear: remove one of the two lines" } },
+		  { "\n\n192.0.2.0/24\n", "$D/policies/private:3: 192.0.2.0/24 is in group private, but "
+					  "$D/policies/clear:2 puts it into clear: remove one of the two lines" } },
 		{ "private",
 		  "block",
 		  "2001:db8::1\n",
-		  { "2001:db8::1/128\n",
-		    "$D/policies/private:1: 2001:db8::1/128 is in group private, but "
-		    "$D/policies/block:1 puts it into block: remove one of the two lines" } },
+		  { "2001:db8::1/128\n", "$D/policies/private:1: 2001:db8::1/128 is in group private, but "
+					 "$D/policies/block:1 puts it into block: remove one of the two lines" } },
 		{ "privat",
 		  NULL,
 		  NULL,
-		  { "10.0.0.0/8\n",
-		    "$D/policies/privat: no policy group has this name, so nothing would enforce it: "
-		    "did you mean \"private\"?" } },
+		  { "10.0.0.0/8\n", "$D/policies/privat: no policy group has this name, so nothing would enforce it: "
+				    "did you mean \"private\"?" } },
 		{ "office",
 		  NULL,
 		  NULL,
-		  { "10.0.0.0/8\n",
-		    "$D/policies/office: no policy group has this name, so nothing would enforce it: "
-		    "rename it to clear, clear-or-private, private-or-clear, private or block, or "
-		    "remove it" } },
+		  { "10.0.0.0/8\n", "$D/policies/office: no policy group has this name, so nothing would enforce it: "
+				    "rename it to clear, clear-or-private, private-or-clear, private or block, or "
+				    "remove it" } },
 	};
 	char path[128];
 
@@ -355,9 +333,7 @@ static void test_policy_mistakes(void **state)
 
 static void test_policy_file_kinds(void **state)
 {
-	struct mistake mistake = {
-		"", "$D/policies/block:1: there is a NUL byte: this is not a text file"
-	};
+	struct mistake mistake = { "", "$D/policies/block:1: there is a NUL byte: this is not a text file" };
 	char path[128];
 
 	(void)state;
@@ -369,15 +345,13 @@ static void test_policy_file_kinds(void **state)
 	remove_policies();
 	snprintf(path, sizeof(path), "%s/policies/private", folder);
 	assert_int_equal(mkdir(path, 0755), 0);
-	mistake.message =
-		"$D/policies/private: cannot be read (Is a directory): a policy group is a plain file";
+	mistake.message = "$D/policies/private: cannot be read (Is a directory): a policy group is a plain file";
 	check_mistake(&mistake, "folder");
 
 	remove_policies();
 	assert_int_equal(symlink("/nonexistent/private", path), 0);
-	mistake.message =
-		"$D/policies/private: cannot be read (No such file or directory): make it readable for "
-		"root, or remove it";
+	mistake.message = "$D/policies/private: cannot be read (No such file or directory): make it readable for "
+			  "root, or remove it";
 	check_mistake(&mistake, "dangling link");
 }
 
@@ -392,19 +366,16 @@ static void test_full(void **state)
 
 	(void)state;
 	remove_policies();
-	write_text("policies/private",
-		   "# Libreswan's own example\n192.0.2.0/24\t# office\n\n2001:db8::/32\n");
+	write_text("policies/private", "# Libreswan's own example\n192.0.2.0/24\t# office\n\n2001:db8::/32\n");
 	write_text("policies/block", "198.51.100.7\n");
 	write_text("policies/portexcludes.conf", "not ours\n");
 	write_text("policies/private~", "not ours\n");
 	write_text("policies/.private.swp", "not ours\n");
-	write_text(
-		"holdfast.conf",
-		"\xef\xbb\xbf; comment\n[agent]\n\tinterfaces = eth0, wlan*  # two\n"
-		"policies: $D/policies\ncontrol_socket=/run/x#y.sock\nlog_level = debug ; all\n\n"
-		"[policy]\r\ndefault = private-or-clear\r\nresolvers = 192.0.2.53, 2001:db8::53\n"
-		"[limits]\nhold_slots = 64\nhold_big_slots = 4096\nhold_queues = 16\n"
-		"gate_entries = 256\npeers = 256\nhold_age_seconds = 60");
+	write_text("holdfast.conf", "\xef\xbb\xbf; comment\n[agent]\n\tinterfaces = eth0, wlan*  # two\n"
+				    "policies: $D/policies\ncontrol_socket=/run/x#y.sock\nlog_level = debug ; all\n\n"
+				    "[policy]\r\ndefault = private-or-clear\r\nresolvers = 192.0.2.53, 2001:db8::53\n"
+				    "[limits]\nhold_slots = 64\nhold_big_slots = 4096\nhold_queues = 16\n"
+				    "gate_entries = 256\npeers = 256\nhold_age_seconds = 60");
 	assert_int_equal(load(&config, &err), 0);
 	assert_string_equal(err.text, "");
 	snprintf(path, sizeof(path), "%s/holdfast.conf", folder);
@@ -427,8 +398,7 @@ static void test_full(void **state)
 	addr_parse(&addr, "192.0.2.9", NULL);
 	assert_int_equal(policy_group(&config.policy, &addr), HF_GROUP_PRIVATE);
 	assert_int_equal(policy_find(&config.policy, &addr)->line, 2);
-	assert_ptr_equal(policy_find(&config.policy, &addr)->file,
-			 config.policy_files[HF_GROUP_PRIVATE]);
+	assert_ptr_equal(policy_find(&config.policy, &addr)->file, config.policy_files[HF_GROUP_PRIVATE]);
 	addr_parse(&addr, "203.0.113.1", NULL);
 	assert_int_equal(policy_group(&config.policy, &addr), HF_GROUP_PRIVATE_OR_CLEAR);
 	assert_null(config.policy_files[HF_GROUP_CLEAR]);
@@ -465,11 +435,10 @@ static void test_example(void **state)
 	struct err err = ERR_NONE;
 
 	(void)state;
-	snprintf(
-		command, sizeof(command),
-		"sed -E 's/^#([a-z_]+ = )/\\1/; s|^(policies = ).*|\\1%s/dist/policies|' '%s/dist/holdfast.conf' "
-		">'%s/holdfast.conf'",
-		source, source, folder);
+	snprintf(command, sizeof(command),
+		 "sed -E 's/^#([a-z_]+ = )/\\1/; s|^(policies = ).*|\\1%s/dist/policies|' '%s/dist/holdfast.conf' "
+		 ">'%s/holdfast.conf'",
+		 source, source, folder);
 	assert_int_equal(system(command), 0);
 	load(&config, &err);
 	assert_string_equal(err.text, "");
@@ -495,8 +464,7 @@ static void test_no_resolvers(void **state)
 
 	(void)state;
 	remove_policies();
-	write_text("holdfast.conf",
-		   "[agent]\npolicies = $D/policies\n[policy]\nresolvers = none\n");
+	write_text("holdfast.conf", "[agent]\npolicies = $D/policies\n[policy]\nresolvers = none\n");
 	assert_int_equal(load(&config, NULL), 0);
 	assert_false(config.resolvers_auto);
 	assert_int_equal(config.resolver_count, 0);
@@ -520,11 +488,9 @@ static void test_interfaces(void **state)
 	write_text("holdfast.conf", "[agent]\npolicies = $D/policies\ninterfaces = zz9none\n");
 	assert_int_equal(load(&missing, NULL), 0);
 	assert_int_equal(config_check_interfaces(&missing, &err), -ENODEV);
-	assert_string_equal(err.text,
-			    expand(expected,
-				   "$D/holdfast.conf:3: there is no interface \"zz9none\", so "
-				   "nothing would be protected on it: correct the name, or write "
-				   "\"zz9none*\" if it appears later"));
+	assert_string_equal(err.text, expand(expected, "$D/holdfast.conf:3: there is no interface \"zz9none\", so "
+						       "nothing would be protected on it: correct the name, or write "
+						       "\"zz9none*\" if it appears later"));
 }
 
 static void test_resolvers(void **state)
@@ -534,10 +500,9 @@ static void test_resolvers(void **state)
 	size_t count = 0;
 
 	(void)state;
-	write_text("resolv.conf",
-		   "# nameserver 192.0.2.9\nsearch example\nnameserver 127.0.0.53\nnameserver ::1\n"
-		   "nameserver\t192.0.2.1\nnameserver 192.0.2.1\nnameserver fe80::1%eth0 # router\n"
-		   "nameserver\nnameserver nonsense\nnameserver 192.0.2.2\n");
+	write_text("resolv.conf", "# nameserver 192.0.2.9\nsearch example\nnameserver 127.0.0.53\nnameserver ::1\n"
+				  "nameserver\t192.0.2.1\nnameserver 192.0.2.1\nnameserver fe80::1%eth0 # router\n"
+				  "nameserver\nnameserver nonsense\nnameserver 192.0.2.2\n");
 	snprintf(path, sizeof(path), "%s/resolv.conf", folder);
 	resolvers_read(out, &count, 4, path);
 	assert_int_equal(count, 3);

@@ -130,8 +130,7 @@ static void test_requests(void **state)
 
 	(void)state;
 	assert_string_equal(ask(fd, "{\"n\": 5}\n"), "{\"got\":5}\n");
-	assert_string_equal(ask(fd, "{\"n\": 1}\n{\"n\": 2}\n{\"n\""),
-			    "{\"got\":1}\n{\"got\":2}\n");
+	assert_string_equal(ask(fd, "{\"n\": 1}\n{\"n\": 2}\n{\"n\""), "{\"got\":1}\n{\"got\":2}\n");
 	assert_string_equal(ask(fd, ": 3}\r\n"), "{\"got\":3}\n");
 	assert_string_equal(ask(fd, "{\"fail\": 1}\n"), "{\"error\":\"out of memory\"}\n");
 	assert_int_equal(requests, 5);
@@ -140,15 +139,13 @@ static void test_requests(void **state)
 
 static void test_nonsense(void **state)
 {
-	static const char *const lines[] = { "\n",	   "hello\n", "{\n", "{\"a\":1,\"a\":2}\n",
-					     "\xff\xfe\n", "{}{}\n" };
+	static const char *const lines[] = { "\n", "hello\n", "{\n", "{\"a\":1,\"a\":2}\n", "\xff\xfe\n", "{}{}\n" };
 	struct control *control = open_control();
 	OWN_FD int fd = dial();
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		assert_non_null(
-			strstr(ask(fd, lines[i]), "{\"error\":\"the request is not JSON ("));
+		assert_non_null(strstr(ask(fd, lines[i]), "{\"error\":\"the request is not JSON ("));
 	assert_non_null(strstr(ask(fd, "[1]\n"), "but not an object"));
 	assert_int_equal(requests, 0);
 	assert_string_equal(ask(fd, "{\"n\":1}\n"), "{\"got\":1}\n");
@@ -176,9 +173,7 @@ static void test_long_line(void **state)
 	(void)state;
 	memset(line, 'x', LIMIT_CONTROL_LINE);
 	line[LIMIT_CONTROL_LINE] = '\0';
-	assert_string_equal(
-		ask(fd, line),
-		"{\"error\":\"the request is longer than a line may be: send less\"}\nEOF");
+	assert_string_equal(ask(fd, line), "{\"error\":\"the request is longer than a line may be: send less\"}\nEOF");
 	control_close(control);
 }
 
@@ -212,8 +207,7 @@ static void test_clients(void **state)
 		turn();
 	}
 	more = dial();
-	assert_string_equal(ask(more, ""),
-			    "{\"error\":\"too many clients are connected: try again later\"}\nEOF");
+	assert_string_equal(ask(more, ""), "{\"error\":\"too many clients are connected: try again later\"}\nEOF");
 	close(more);
 	assert_string_equal(ask(fds[3], "{\"n\":1}\n"), "{\"got\":1}\n");
 	close(fds[0]);
@@ -237,8 +231,8 @@ static void test_path(void **state)
 	assert_int_equal(stat(path, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0660);
 	assert_int_equal(control_open(&second, base, path, handle, NULL, &err), -EADDRINUSE);
-	snprintf(expected, sizeof(expected),
-		 "%s: an agent answers there already (pid %d): stop it first", path, getpid());
+	snprintf(expected, sizeof(expected), "%s: an agent answers there already (pid %d): stop it first", path,
+		 getpid());
 	assert_string_equal(err.text, expected);
 	assert_null(second);
 	control_close(control);
@@ -268,21 +262,16 @@ static void test_foreign_file(void **state)
 	(void)state;
 	close(open(path, O_CREAT | O_WRONLY, 0600));
 	assert_int_equal(control_open(&control, base, path, handle, NULL, &err), -EEXIST);
-	snprintf(
-		expected, sizeof(expected),
-		"%s: there is something that is not a socket: remove it, or set control_socket to another path",
-		path);
+	snprintf(expected, sizeof(expected),
+		 "%s: there is something that is not a socket: remove it, or set control_socket to another path", path);
 	assert_string_equal(err.text, expected);
 	assert_int_equal(access(path, F_OK), 0);
 	unlink(path);
 
 	err = ERR_NONE;
-	assert_int_equal(control_open(&control, base, "/nonexistent/a/b.sock", handle, NULL, &err),
-			 -ENOENT);
-	assert_string_equal(
-		err.text,
-		"/nonexistent/a: cannot be made (No such file or directory): make it, or set "
-		"control_socket to another path");
+	assert_int_equal(control_open(&control, base, "/nonexistent/a/b.sock", handle, NULL, &err), -ENOENT);
+	assert_string_equal(err.text, "/nonexistent/a: cannot be made (No such file or directory): make it, or set "
+				      "control_socket to another path");
 }
 
 /* An agent that is slow to end does not take its successor's socket away. */
@@ -367,9 +356,7 @@ static void test_answers(void **state)
 	expect_json(answer_error("no %s", "way"), "{\"error\":\"no way\"}");
 	expect_json(answer_error("%s", "\xff"), "{\"error\":\"the reason is not text\"}");
 	policy_init(&policy, storage, 2, HF_GROUP_CLEAR);
-	assert_int_equal(policy_add_line(&policy, HF_GROUP_PRIVATE, "192.0.2.0/24", "/p/private", 3,
-					 NULL),
-			 0);
+	assert_int_equal(policy_add_line(&policy, HF_GROUP_PRIVATE, "192.0.2.0/24", "/p/private", 3, NULL), 0);
 	assert_int_equal(policy_finish(&policy, NULL), 0);
 
 	addr_parse(&addr, "203.0.113.9", NULL);
@@ -385,19 +372,17 @@ static void test_answers(void **state)
 	pair.gate.verdict = HF_VERDICT_BLOCK;
 	pair.gate.group = HF_GROUP_PRIVATE;
 	pair.gate.until_ns = 70 * NSTIME_S + 1;
-	expect_json(
-		answer_policy_test(&policy, &addr, &pair, 1, 10 * NSTIME_S),
-		"{\"address\":\"192.0.2.9\",\"group\":\"private\",\"prefix\":\"192.0.2.0/24\",\"file\":"
-		"\"/p/private\",\"line\":3,\"pairs\":[{\"local\":\"192.0.2.1\",\"remote\":\"192.0.2.9\",\"state\":"
-		"\"denied\",\"since\":5,\"failures\":2,\"failure\":\"the peer has no key\",\"verdict\":\"block\","
-		"\"verdict_group\":\"private\",\"seconds_left\":61}]}");
+	expect_json(answer_policy_test(&policy, &addr, &pair, 1, 10 * NSTIME_S),
+		    "{\"address\":\"192.0.2.9\",\"group\":\"private\",\"prefix\":\"192.0.2.0/24\",\"file\":"
+		    "\"/p/private\",\"line\":3,\"pairs\":[{\"local\":\"192.0.2.1\",\"remote\":\"192.0.2.9\",\"state\":"
+		    "\"denied\",\"since\":5,\"failures\":2,\"failure\":\"the peer has no key\",\"verdict\":\"block\","
+		    "\"verdict_group\":\"private\",\"seconds_left\":61}]}");
 	pair.known = false;
 	pair.gate.until_ns = 0;
-	expect_json(
-		answer_policy_test(&policy, &addr, &pair, 1, 10 * NSTIME_S),
-		"{\"address\":\"192.0.2.9\",\"group\":\"private\",\"prefix\":\"192.0.2.0/24\",\"file\":"
-		"\"/p/private\",\"line\":3,\"pairs\":[{\"local\":\"192.0.2.1\",\"remote\":\"192.0.2.9\","
-		"\"verdict\":\"block\",\"verdict_group\":\"private\",\"seconds_left\":null}]}");
+	expect_json(answer_policy_test(&policy, &addr, &pair, 1, 10 * NSTIME_S),
+		    "{\"address\":\"192.0.2.9\",\"group\":\"private\",\"prefix\":\"192.0.2.0/24\",\"file\":"
+		    "\"/p/private\",\"line\":3,\"pairs\":[{\"local\":\"192.0.2.1\",\"remote\":\"192.0.2.9\","
+		    "\"verdict\":\"block\",\"verdict_group\":\"private\",\"seconds_left\":null}]}");
 }
 
 /* Every counter arrives under its own name: each gets another value. */
@@ -434,18 +419,12 @@ static void test_status(void **state)
 		assert_true(json_integer_value(value) > last);
 		last = json_integer_value(value);
 	}
-	assert_int_equal(json_integer_value(json_object_get(packets, "held_stray")),
-			 status.packets.held_stray);
-	assert_int_equal(json_integer_value(json_object_get(released, "told_sender")),
-			 status.released.told_sender);
-	assert_int_equal(
-		json_integer_value(json_object_get(json_object_get(json, "policies"), "private")),
-		4);
-	assert_string_equal(
-		json_string_value(json_object_get(json_object_get(json, "policies"), "default")),
-		"private");
-	assert_int_equal(
-		json_integer_value(json_object_get(json_object_get(json, "peers"), "secure")), 6);
+	assert_int_equal(json_integer_value(json_object_get(packets, "held_stray")), status.packets.held_stray);
+	assert_int_equal(json_integer_value(json_object_get(released, "told_sender")), status.released.told_sender);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "policies"), "private")), 4);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(json, "policies"), "default")),
+			    "private");
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "peers"), "secure")), 6);
 	assert_true(json_is_null(json_object_get(json, "config")));
 	assert_int_equal(json_array_size(json_object_get(json, "interfaces")), 2);
 	assert_int_equal(json_array_size(json_object_get(json, "problems")), 0);

@@ -125,12 +125,10 @@ static void test_escape(void **state)
 
 	(void)state;
 	assert_string_equal(log_escape(out, sizeof(out), "ab c", 4), "ab c");
-	assert_string_equal(log_escape(out, sizeof(out), "a\n\\\x7f\xff", 5),
-			    "a\\x0a\\\\\\x7f\\xff");
+	assert_string_equal(log_escape(out, sizeof(out), "a\n\\\x7f\xff", 5), "a\\x0a\\\\\\x7f\\xff");
 	assert_string_equal(log_escape(out, sizeof(out), "", 0), "");
 	assert_string_equal(log_escape(out, sizeof(out), "123456789012345", 15), "123456789012345");
-	assert_string_equal(log_escape(out, sizeof(out), "1234567890123456", 16),
-			    "123456789012...");
+	assert_string_equal(log_escape(out, sizeof(out), "1234567890123456", 16), "123456789012...");
 	assert_string_equal(log_escape(out, 4, "\x01", 1), "...");
 	assert_string_equal(log_escape(out, 4, "abc", 3), "abc");
 	/* Never past the end, whatever the mixture. */

@@ -124,9 +124,8 @@ static void refuses_what_is_no_packet(void **state)
 static void completes_known_udp(void **state)
 {
 	/* 10.0.0.1:4660 -> 10.0.0.2:53, "hi"; the sums were computed outside this program. */
-	static const uint8_t whole[] = { 0x45, 0,    0,	 30, 0, 1,  0,	  0,	64,  17,
-					 0x66, 0xcc, 10, 0,  0, 1,  10,	  0,	0,   2,
-					 0x12, 0x34, 0,	 53, 0, 10, 0x71, 0x05, 'h', 'i' };
+	static const uint8_t whole[] = { 0x45, 0,  0, 30, 0, 1,	   0,	 0, 64, 17, 0x66, 0xcc, 10,   0,   0,
+					 1,    10, 0, 0,  2, 0x12, 0x34, 0, 53, 0,  10,	  0x71, 0x05, 'h', 'i' };
 	uint8_t data[sizeof(whole)];
 
 	(void)state;

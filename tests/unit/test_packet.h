@@ -89,8 +89,7 @@ static inline void fill(uint8_t *at, size_t len, uint32_t seed)
 }
 
 /* A TCP packet with 12 octets of options; its checksum field is rubbish. */
-__attribute__((unused)) static size_t build_tcp(uint8_t *out, bool v4, uint8_t flags,
-						size_t payload)
+__attribute__((unused)) static size_t build_tcp(uint8_t *out, bool v4, uint8_t flags, size_t payload)
 {
 	uint8_t *tcp = out + (v4 ? 20 : 40);
 
@@ -134,8 +133,7 @@ __attribute__((unused)) static bool slow_header_ok(const uint8_t *v4_packet)
 	return slow_words(v4_packet, (v4_packet[0] & 15) * 4u) % 65535 == 0;
 }
 
-__attribute__((unused)) static bool slow_upper_ok(const uint8_t *packet, uint8_t proto,
-						  size_t l4_at, size_t l4_len)
+__attribute__((unused)) static bool slow_upper_ok(const uint8_t *packet, uint8_t proto, size_t l4_at, size_t l4_len)
 {
 	bool v4 = packet[0] >> 4 == 4;
 	uint8_t pseudo[40] = { 0 };

@@ -88,15 +88,13 @@ static void is_silent_where_it_must(void **state)
 		silent(build_ip(packet, true, TEST_ICMP, 40));
 	}
 	packet[20] = 8;
-	assert_true(packet_icmp_prohibited(out, sizeof(out), packet,
-					   build_ip(packet, true, TEST_ICMP, 40)) > 0);
+	assert_true(packet_icmp_prohibited(out, sizeof(out), packet, build_ip(packet, true, TEST_ICMP, 40)) > 0);
 	for (i = 0; i < sizeof(errors6); i++) {
 		packet[40] = errors6[i];
 		silent(build_ip(packet, false, TEST_ICMP6, 40));
 	}
 	packet[40] = 128;
-	assert_true(packet_icmp_prohibited(out, sizeof(out), packet,
-					   build_ip(packet, false, TEST_ICMP6, 40)) > 0);
+	assert_true(packet_icmp_prohibited(out, sizeof(out), packet, build_ip(packet, false, TEST_ICMP6, 40)) > 0);
 
 	len = build_udp(packet, true, 40);
 	packet[16] = 224;

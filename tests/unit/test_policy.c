@@ -75,22 +75,18 @@ static void test_bad_lines(void **state)
 	static const struct {
 		const char *line, *message;
 	} cases[] = {
-		{ "192.0.2.0/33",
-		  "private:9: \"192.0.2.0/33\": the prefix length must be 0 to 32" },
+		{ "192.0.2.0/33", "private:9: \"192.0.2.0/33\": the prefix length must be 0 to 32" },
 		{ "192.0.2.1/24",
 		  "private:9: \"192.0.2.1/24\" has bits set behind its /24: write the network address" },
-		{ "2001:db8::/129",
-		  "private:9: \"2001:db8::/129\": the prefix length must be 0 to 128" },
+		{ "2001:db8::/129", "private:9: \"2001:db8::/129\": the prefix length must be 0 to 128" },
 		{ "::ffff:192.0.2.0/120",
 		  "private:9: \"::ffff:192.0.2.0/120\" is a v4-mapped address: write it as IPv4" },
 		{ "example.com", "private:9: \"example.com\" is not an IPv4 or IPv6 address" },
 		{ "10.0.0.0/", "private:9: \"10.0.0.0/\": the prefix length must be 0 to 32" },
-		{ "10.0.0.0/8 tcp 0 22",
-		  "private:9: there is more than one word: protocols and ports are not told "
-		  "apart, write one address or prefix per line" },
-		{ "10.0.0.0/8 10.0.0.0/8",
-		  "private:9: there is more than one word: protocols and ports are not told "
-		  "apart, write one address or prefix per line" },
+		{ "10.0.0.0/8 tcp 0 22", "private:9: there is more than one word: protocols and ports are not told "
+					 "apart, write one address or prefix per line" },
+		{ "10.0.0.0/8 10.0.0.0/8", "private:9: there is more than one word: protocols and ports are not told "
+					   "apart, write one address or prefix per line" },
 		{ "2001:db8:0000:0000:0000:0000:0000:0001:0000:0000:0000:0000:0000/64",
 		  "private:9: this is not a prefix: write one address or prefix per line" },
 	};
@@ -101,8 +97,7 @@ static void test_bad_lines(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct err err = ERR_NONE;
 
-		assert_int_equal(policy_add_line(&policy, HF_GROUP_PRIVATE, cases[i].line,
-						 "private", 9, &err),
+		assert_int_equal(policy_add_line(&policy, HF_GROUP_PRIVATE, cases[i].line, "private", 9, &err),
 				 -EINVAL);
 		assert_string_equal(err.text, cases[i].message);
 	}
@@ -120,10 +115,8 @@ static void test_conflict(void **state)
 	add(&policy, HF_GROUP_CLEAR, "10.0.0.0/9", 1);
 	add(&policy, HF_GROUP_BLOCK, "10.0.0.0/8", 2);
 	assert_int_equal(policy_finish(&policy, &err), -EINVAL);
-	assert_string_equal(
-		err.text,
-		"private:4: 10.0.0.0/8 is in group private, but block:2 puts it into block: "
-		"remove one of the two lines");
+	assert_string_equal(err.text, "private:4: 10.0.0.0/8 is in group private, but block:2 puts it into block: "
+				      "remove one of the two lines");
 }
 
 static void test_merge_and_full(void **state)
@@ -137,11 +130,9 @@ static void test_merge_and_full(void **state)
 	add(&policy, HF_GROUP_PRIVATE, "10.0.0.0/8", 7);
 	add(&policy, HF_GROUP_PRIVATE, "10.0.0.0/8", 3);
 	add(&policy, HF_GROUP_PRIVATE, "10.0.0.0/16", 5);
-	assert_int_equal(policy_add_line(&policy, HF_GROUP_BLOCK, "::/0", "block", 1, &err),
-			 -ENOSPC);
-	assert_string_equal(
-		err.text,
-		"block:1: more than 3 prefixes in all policy files: join some into shorter prefixes");
+	assert_int_equal(policy_add_line(&policy, HF_GROUP_BLOCK, "::/0", "block", 1, &err), -ENOSPC);
+	assert_string_equal(err.text,
+			    "block:1: more than 3 prefixes in all policy files: join some into shorter prefixes");
 	assert_int_equal(policy_finish(&policy, NULL), 0);
 	assert_int_equal(policy.count, 2);
 	assert_int_equal(policy_find(&policy, &addr)->line, 3);
@@ -199,16 +190,14 @@ static struct hf_addr random_address(bool v4)
 	return addr;
 }
 
-static const struct policy_entry *naive_find(const struct policy *policy,
-					     const struct hf_addr *addr)
+static const struct policy_entry *naive_find(const struct policy *policy, const struct hf_addr *addr)
 {
 	const struct policy_entry *best = NULL;
 
 	for (size_t i = 0; i < policy->count; i++) {
 		const struct policy_entry *entry = &policy->entries[i];
 
-		if (addr_is_v4(&entry->prefix.addr) != addr_is_v4(addr) ||
-		    !prefix_contains(&entry->prefix, addr))
+		if (addr_is_v4(&entry->prefix.addr) != addr_is_v4(addr) || !prefix_contains(&entry->prefix, addr))
 			continue;
 		if (!best || entry->prefix.prefix_len > best->prefix.prefix_len)
 			best = entry;
@@ -227,9 +216,7 @@ static void test_random(void **state)
 
 		policy_init(&policy, storage, MAX, HF_GROUP_CLEAR);
 		while (policy.count < MAX) {
-			struct policy_entry entry = { .group = HF_GROUP_PRIVATE,
-						      .file = "f",
-						      .line = 1 };
+			struct policy_entry entry = { .group = HF_GROUP_PRIVATE, .file = "f", .line = 1 };
 			bool v4 = random_below(2);
 
 			entry.prefix.addr = random_address(v4);

@@ -37,8 +37,7 @@ static int check_segment(void *arg, uint8_t *segment, size_t len)
 	bool last = seen->offset + payload == seen->total;
 
 	assert_true(last ? payload <= seen->gso_size : payload == seen->gso_size);
-	assert_memory_equal(segment + seen->header_len, whole + seen->header_len + seen->offset,
-			    payload);
+	assert_memory_equal(segment + seen->header_len, whole + seen->header_len + seen->offset, payload);
 	if (seen->v4) {
 		assert_int_equal(be16(segment + 2), len);
 		assert_int_equal(be16(segment + 4), (0xfffe + seen->count) & 0xffff);
@@ -60,11 +59,8 @@ static int check_segment(void *arg, uint8_t *segment, size_t len)
 
 static void cut(bool v4, uint8_t proto, uint8_t flags, size_t payload, size_t gso_size)
 {
-	struct seen seen = {
-		.v4 = v4, .proto = proto, .flags = flags, .gso_size = gso_size, .total = payload
-	};
-	size_t len = proto == TEST_TCP ? build_tcp(whole, v4, flags, payload)
-				       : build_udp(whole, v4, payload);
+	struct seen seen = { .v4 = v4, .proto = proto, .flags = flags, .gso_size = gso_size, .total = payload };
+	size_t len = proto == TEST_TCP ? build_tcp(whole, v4, flags, payload) : build_udp(whole, v4, payload);
 
 	seen.header_len = len - payload;
 	assert_int_equal(packet_segment(whole, len, (uint32_t)gso_size, check_segment, &seen),
@@ -118,12 +114,9 @@ static void keeps_extension_headers(void **state)
 
 static void ends_when_told(void **state)
 {
-	struct seen seen = { .v4 = true,
-			     .proto = TEST_UDP,
-			     .gso_size = 10,
-			     .total = 100,
-			     .header_len = 28,
-			     .stop_at = 4 };
+	struct seen seen = {
+		.v4 = true, .proto = TEST_UDP, .gso_size = 10, .total = 100, .header_len = 28, .stop_at = 4
+	};
 	size_t len = build_udp(whole, true, 100);
 
 	(void)state;

@@ -10,8 +10,7 @@
 
 #include "base/suggest.h"
 
-static const char *const words[] = { "run",    "status", "policy", "doctor",
-				     "unload", "help",	 "version" };
+static const char *const words[] = { "run", "status", "policy", "doctor", "unload", "help", "version" };
 
 static const char *nearest(const char *word)
 {
@@ -43,8 +42,7 @@ static void test_far(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_near),
-					    cmocka_unit_test(test_far) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_near), cmocka_unit_test(test_far) };
 
 	return cmocka_run_group_tests_name("suggest", tests, NULL, NULL);
 }

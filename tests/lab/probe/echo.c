@@ -127,8 +127,7 @@ static const uint8_t *answer_payload(const struct echo *e, ssize_t *len)
 	}
 	icmp = (const struct icmphdr *)p;
 	*len -= (ssize_t)sizeof(*icmp);
-	if (*len < 0 || icmp->type != (v6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY) ||
-	    icmp->un.echo.id != e->id)
+	if (*len < 0 || icmp->type != (v6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY) || icmp->un.echo.id != e->id)
 		return NULL;
 	return p + sizeof(*icmp);
 }
@@ -169,8 +168,7 @@ static void answers_read(struct echo *e, uint64_t until)
 	struct pollfd p = { .fd = e->fd, .events = POLLIN };
 	uint64_t now = clock_mono();
 	uint64_t left = until > now ? until - now : 0;
-	struct timespec t = { .tv_sec = (time_t)(left / 1000000000u),
-			      .tv_nsec = (long)(left % 1000000000u) };
+	struct timespec t = { .tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u) };
 
 	if (ppoll(&p, 1, &t, NULL) <= 0)
 		return;
@@ -186,8 +184,7 @@ static void answers_read(struct echo *e, uint64_t until)
 		errors_count(&e->errors, errno);
 		if (e->o->recverr) {
 			char control[512];
-			struct msghdr m = { .msg_control = control,
-					    .msg_controllen = sizeof(control) };
+			struct msghdr m = { .msg_control = control, .msg_controllen = sizeof(control) };
 
 			(void)recvmsg(e->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
 		}
@@ -211,12 +208,12 @@ static void print(struct echo *e)
 	       e->kind, e->sent, n, e->sent - n, e->duplicates, e->reordered, e->bad);
 	if (n)
 		printf("\"first_reply_us\":%.1f,\"p50_us\":%.1f,\"max_us\":%.1f,",
-		       (double)(e->first_recv_ns - e->first_send_ns) / 1e3,
-		       (double)e->took_ns[n / 2] / 1e3, (double)e->took_ns[n - 1] / 1e3);
+		       (double)(e->first_recv_ns - e->first_send_ns) / 1e3, (double)e->took_ns[n / 2] / 1e3,
+		       (double)e->took_ns[n - 1] / 1e3);
 	else
 		printf("\"first_reply_us\":null,\"p50_us\":null,\"max_us\":null,");
-	printf("\"first_send_ns\":%llu,\"first_recv_ns\":%llu,",
-	       (unsigned long long)e->first_send_ns, (unsigned long long)e->first_recv_ns);
+	printf("\"first_send_ns\":%llu,\"first_recv_ns\":%llu,", (unsigned long long)e->first_send_ns,
+	       (unsigned long long)e->first_recv_ns);
 	errors_print(&e->errors, stdout);
 	printf("}\n");
 }
@@ -251,8 +248,7 @@ static int echo_run(struct echo *e)
 	print(e);
 	if (o->strict && e->reordered)
 		return 1;
-	return (o->strict || o->complete) &&
-	       (e->received != e->sent || e->duplicates || e->bad || e->errors.total);
+	return (o->strict || o->complete) && (e->received != e->sent || e->duplicates || e->bad || e->errors.total);
 }
 
 int udp_main(int argc, char **argv)
@@ -281,7 +277,6 @@ int ping_main(int argc, char **argv)
 	if (o.connected)
 		addr_set_port(&o.to, 0);
 	e = (struct echo){ .o = &o, .kind = "ping", .icmp = true, .id = (uint16_t)getpid() };
-	e.fd = socket_open(&o, SOCK_RAW,
-			   o.to.sa.sa_family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
+	e.fd = socket_open(&o, SOCK_RAW, o.to.sa.sa_family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
 	return echo_run(&e);
 }

@@ -75,8 +75,7 @@ static uint64_t number(const char *text, uint64_t max)
 	errno = 0;
 	n = strtoull(text, &end, 0);
 	if (errno || *end || end == text || *text == '-' || n > max) {
-		fprintf(stderr, "hfprobe: '%s' is not a number up to %llu\n", text,
-			(unsigned long long)max);
+		fprintf(stderr, "hfprobe: '%s' is not a number up to %llu\n", text, (unsigned long long)max);
 		exit(2);
 	}
 	return n;
@@ -202,8 +201,7 @@ int options_parse(struct probe_options *o, int argc, char **argv, bool wants_add
 		return 2;
 	}
 	if (o->size < payload_min(o->marker)) {
-		fprintf(stderr, "hfprobe: --size is at least %zu with this marker\n",
-			payload_min(o->marker));
+		fprintf(stderr, "hfprobe: --size is at least %zu with this marker\n", payload_min(o->marker));
 		return 2;
 	}
 	addr_set_port(&o->to, o->port);
@@ -287,8 +285,8 @@ int socket_open(const struct probe_options *o, int type, int protocol)
 	if (o->df != DF_DEFAULT)
 		set_df(fd, family, o->df);
 	if (o->recverr)
-		set(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
-		    family == AF_INET ? IP_RECVERR : IPV6_RECVERR, 1, "IP_RECVERR");
+		set(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6, family == AF_INET ? IP_RECVERR : IPV6_RECVERR, 1,
+		    "IP_RECVERR");
 	if (o->from.sa.sa_family != AF_UNSPEC || o->sport) {
 		union probe_addr from = o->from;
 

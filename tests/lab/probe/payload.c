@@ -20,8 +20,7 @@ uint64_t clock_mono(void)
 
 void clock_sleep_until(uint64_t mono_ns)
 {
-	struct timespec t = { .tv_sec = (time_t)(mono_ns / 1000000000u),
-			      .tv_nsec = (long)(mono_ns % 1000000000u) };
+	struct timespec t = { .tv_sec = (time_t)(mono_ns / 1000000000u), .tv_nsec = (long)(mono_ns % 1000000000u) };
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
 		;
@@ -34,9 +33,7 @@ size_t payload_min(const char *marker)
 
 void payload_fill(uint8_t *payload, size_t len, const char *marker, uint32_t run, uint64_t seq)
 {
-	struct probe_head head = {
-		.magic = PROBE_MAGIC, .run = run, .seq = seq, .sent_ns = clock_mono()
-	};
+	struct probe_head head = { .magic = PROBE_MAGIC, .run = run, .seq = seq, .sent_ns = clock_mono() };
 	size_t n = strlen(marker);
 
 	memcpy(payload, &head, sizeof(head));

@@ -55,8 +55,7 @@ static int listen_on(int type, uint16_t port)
 
 	addr_set_port(&any, port);
 	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-	    bind(fd, &any.sa, sizeof(any.in6)))
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) || bind(fd, &any.sa, sizeof(any.in6)))
 		die("serve: bind");
 	if (type == SOCK_STREAM) {
 		if (listen(fd, 256))
@@ -73,8 +72,7 @@ static int listen_on(int type, uint16_t port)
 static struct source *source_get(struct server *s, const union probe_addr *from, uint32_t run)
 {
 	for (unsigned int i = s->source_count; i-- > 0;)
-		if (s->sources[i].run == run &&
-		    !memcmp(&s->sources[i].from.in6.sin6_addr, &from->in6.sin6_addr, 16))
+		if (s->sources[i].run == run && !memcmp(&s->sources[i].from.in6.sin6_addr, &from->in6.sin6_addr, 16))
 			return &s->sources[i];
 	if (s->source_count == SOURCES_MAX)
 		return NULL;
@@ -221,8 +219,7 @@ static void report(const struct server *s)
 	fprintf(to,
 		"{\"kind\":\"serve\",\"tcp_accepted\":%llu,\"tcp_bytes\":%llu,\"alien\":%llu,"
 		"\"udp\":[",
-		(unsigned long long)s->tcp_accepted, (unsigned long long)s->tcp_bytes,
-		(unsigned long long)s->alien);
+		(unsigned long long)s->tcp_accepted, (unsigned long long)s->tcp_bytes, (unsigned long long)s->alien);
 	for (unsigned int i = 0; i < s->source_count; i++) {
 		const struct source *src = &s->sources[i];
 
@@ -230,11 +227,10 @@ static void report(const struct server *s)
 			"%s\n{\"from\":\"%s\",\"received\":%llu,\"unique\":%llu,"
 			"\"duplicates\":%llu,\"reordered\":%llu,\"seq_max\":%llu,"
 			"\"first_ns\":%llu,\"last_ns\":%llu}",
-			i ? "," : "", addr_text(&src->from, text),
-			(unsigned long long)src->received, (unsigned long long)src->unique,
-			(unsigned long long)src->duplicates, (unsigned long long)src->reordered,
-			(unsigned long long)src->seq_max, (unsigned long long)src->first_ns,
-			(unsigned long long)src->last_ns);
+			i ? "," : "", addr_text(&src->from, text), (unsigned long long)src->received,
+			(unsigned long long)src->unique, (unsigned long long)src->duplicates,
+			(unsigned long long)src->reordered, (unsigned long long)src->seq_max,
+			(unsigned long long)src->first_ns, (unsigned long long)src->last_ns);
 	}
 	fprintf(to, "]}\n");
 	if (to == stdout)
@@ -266,8 +262,8 @@ static void loop(struct server *s)
 		p[2] = (struct pollfd){ .fd = s->tcp, .events = POLLIN };
 		p[3] = (struct pollfd){ .fd = s->sink, .events = POLLIN };
 		for (unsigned int i = 0; i < n; i++)
-			p[4 + i] = (struct pollfd){ .fd = s->conns[i].fd,
-						    .events = s->conns[i].have ? POLLOUT : POLLIN };
+			p[4 + i] =
+				(struct pollfd){ .fd = s->conns[i].fd, .events = s->conns[i].have ? POLLOUT : POLLIN };
 		if (poll(p, 4 + n, -1) < 0 && errno != EINTR)
 			die("serve: poll");
 		/* Backwards, because closing moves the last connection into the gap. */

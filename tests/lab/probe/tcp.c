@@ -136,16 +136,15 @@ static void print_tcp(struct tcp *t)
 		printf("\"connect_us\":%.1f,", (double)t->connect_ns / 1e3);
 	else
 		printf("\"connect_us\":null,");
-	printf("\"rounds\":%u,\"sent\":%llu,\"received\":%llu,", t->rounds,
-	       (unsigned long long)t->sent, (unsigned long long)t->received);
+	printf("\"rounds\":%u,\"sent\":%llu,\"received\":%llu,", t->rounds, (unsigned long long)t->sent,
+	       (unsigned long long)t->received);
 	qsort(t->took_ns, t->rounds, sizeof(t->took_ns[0]), earlier);
 	if (t->rounds)
 		printf("\"first_reply_us\":%.1f,\"p50_us\":%.1f,\"max_us\":%.1f,",
-		       (double)(t->first_recv_ns - t->first_send_ns) / 1e3,
-		       (double)t->took_ns[t->rounds / 2] / 1e3,
+		       (double)(t->first_recv_ns - t->first_send_ns) / 1e3, (double)t->took_ns[t->rounds / 2] / 1e3,
 		       (double)t->took_ns[t->rounds - 1] / 1e3);
-	printf("\"first_send_ns\":%llu,\"first_recv_ns\":%llu}\n",
-	       (unsigned long long)t->first_send_ns, (unsigned long long)t->first_recv_ns);
+	printf("\"first_send_ns\":%llu,\"first_recv_ns\":%llu}\n", (unsigned long long)t->first_send_ns,
+	       (unsigned long long)t->first_recv_ns);
 }
 
 int tcp_main(int argc, char **argv)
@@ -239,8 +238,8 @@ int stream_main(int argc, char **argv)
 		stream_run(&t, &took_ns);
 	printf("{\"kind\":\"stream\",\"ok\":%s,\"error\":", t.error ? "false" : "true");
 	printf(t.error ? "\"%s\"," : "null,", t.error);
-	printf("\"connect_us\":%.1f,\"bytes\":%llu,\"seconds\":%.3f,\"mbit_s\":%.1f}\n",
-	       (double)t.connect_ns / 1e3, (unsigned long long)t.received, (double)took_ns / 1e9,
+	printf("\"connect_us\":%.1f,\"bytes\":%llu,\"seconds\":%.3f,\"mbit_s\":%.1f}\n", (double)t.connect_ns / 1e3,
+	       (unsigned long long)t.received, (double)took_ns / 1e9,
 	       took_ns ? (double)t.received * 8e3 / (double)took_ns : 0.0);
 	return o.strict && t.error;
 }
