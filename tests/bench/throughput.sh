@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# LAB-TIMEOUT: 240
+#
+# What the programs cost a TCP stream. One stream a -> b for a second, programs off and on in turn on both hosts (off on, on
+# off, ...); in the ESP rounds SAs and policies are made by hand, are the same in every round, and the gate says SECURE; in
+# the clear rounds the policy's group is `clear` and there is no XFRM. The ratio is the median of the ratios of neighbouring
+# rounds, so that what else the machine does hurts both of a pair alike. Aim: ESP 0.97 or better.
+#
+# Not measured: the agent (it is not in the path), several streams, hardware. User-mode Linux has neither JIT nor AES
+# instructions: programs and ciphers both cost many times what they cost on a real kernel.
+#
+#     a 10.9.0.1 ===ESP=== b 10.9.0.2       c 10.9.0.3 ---clear--- d 10.9.0.4
+. "$(dirname "$0")/../lab/lib.sh"
+. "$(dirname "$0")/stat.sh"
+need bridge esp4 esp6 bpf_tc ringbuf
+
+ROUNDS=${ROUNDS:-16}
+SECONDS_EACH=1
+
+lan a b c d
+esp_static a b
+serve b
+serve d
+bg a gate-a "$B/tests/bench/bench_attach" eth0 "$(addr a)" "$(addr b)"
+bg b gate-b "$B/tests/bench/bench_attach" eth0 "$(addr b)" "$(addr a)"
+bg c gate-c "$B/tests/bench/bench_attach" eth0
+bg d gate-d "$B/tests/bench/bench_attach" eth0
+for h in a b c d; do wait_for 20 grep -q off "$WORK/gate-$h.log"; done
+
+switched() { [ "$(tail -n 1 "$WORK/gate-$1.log")" = "$2" ]; }
+
+# programs on|off HOST...
+programs() {
+	local to=$1 h
+	shift
+	for h; do
+		! switched "$h" "$to" || continue
+		kill -USR1 "$(pid_of "gate-$h")"
+		wait_for 5 switched "$h" "$to"
+	done
+}
+
+stream() { # FROM TO
+	local out
+	out=$(on "$1" "$HFPROBE" stream "$(addr "$2")" --seconds "$SECONDS_EACH" --strict) || fail "stream $1 $2: $out"
+	json "$out" mbit_s
+}
+
+# alternate NAME FROM TO: files NAME.off, NAME.on and NAME.ratio, one number a round.
+alternate() {
+	local name=$1 from=$2 to=$3 i state order
+	local -A got=()
+	on "$from" "$HFPROBE" ping "$(addr "$to")" >/dev/null # neighbours, and the ciphers' modules
+	stream "$from" "$to" >/dev/null
+	for ((i = 0; i < ROUNDS; i++)); do
+		order='off on'
+		((i % 2)) && order='on off'
+		for state in $order; do
+			programs "$state" "$from" "$to"
+			got[$state]=$(stream "$from" "$to")
+			echo "${got[$state]}" >>"$WORK/$name.$state"
+		done
+		awk -v on="${got[on]}" -v off="${got[off]}" 'BEGIN { print on / off }' >>"$WORK/$name.ratio"
+	done
+	programs off "$from" "$to"
+	for state in off on ratio; do result "throughput.$name.$state" "$(summary <"$WORK/$name.$state")"; done
+}
+
+alternate esp a b
+alternate clear c d
+
+# The rounds measured what they say: sealed or clear, and through the programs.
+check "$(on a ip -s xfrm state | awk '/[0-9]\(packets\)/ { n += $2 } END { print n + 0 }')" -gt 1000 "packets sealed"
