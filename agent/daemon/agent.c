@@ -246,13 +246,13 @@ static int go_live(struct agent *agent, struct err *err)
 	return error;
 }
 
+/* A host that was protected before we came stays so; on any other, nothing is left of a start that failed. */
 static void undo_attach(struct agent *agent)
 {
-	if (dataplane_adopted(agent->dp))
-		return; /* it was protected before we came, and stays so */
-	for (size_t i = 0; i < agent->link_count; i++)
-		if (agent->links[i].attached)
-			dataplane_detach(agent->dp, agent->links[i].ifindex);
+	struct err ignored = ERR_NONE;
+
+	if (!dataplane_adopted(agent->dp))
+		dataplane_unload(&ignored);
 }
 
 int agent_open(struct agent **out, struct config *config, struct event_base *base, const struct keying *keying,

@@ -119,7 +119,11 @@ static int adopt_map(struct dataplane *dp, struct bpf_map *map, enum dp_map whic
 			log_warn("%s keeps its %u entries until `holdfast unload`; the configuration wants %u",
 				 dp_map_names[which], info.max_entries, wanted);
 		wanted = info.max_entries;
-		dp->adopted = true;
+		/* Ingress finds what egress has just pinned. */
+		if (!dp->made[which])
+			dp->adopted = true;
+	} else {
+		dp->made[which] = true;
 	}
 	if (wanted && bpf_map__set_max_entries(map, wanted) < 0)
 		return err_set(err, -EINVAL, "%s: %u entries are not possible", dp_map_names[which], wanted);
@@ -231,14 +235,25 @@ static void unmap_array(struct dp_array *array)
 	array->memory = NULL;
 }
 
-static void own_close(struct dataplane **dp)
+/* A start that failed takes back the pins that it made, and only those: what was there before is somebody's. */
+static void abandon(struct dataplane **dp)
 {
+	char path[PIN_PATH_MAX];
+
+	if (!*dp)
+		return;
+	for (int i = 0; i < DP_MAPS; i++) {
+		pin_path(path, dp_map_names[i]);
+		if ((*dp)->made[i])
+			unlink(path);
+	}
+	rmdir(HF_PIN_DIR); /* where it is empty now */
 	dataplane_close(*dp);
 }
 
 int dataplane_open(struct dataplane **out, const struct dataplane_options *options, struct err *err)
 {
-	OWN(own_close) struct dataplane *dp = calloc(1, sizeof(*dp));
+	OWN(abandon) struct dataplane *dp = calloc(1, sizeof(*dp));
 	int error;
 
 	if (!dp)
