@@ -24,6 +24,7 @@ agent_up() { on "$1" "$HOLDFAST" status --json; }
 agent() {
 	local h=$1
 	shift
+	rm -f "$WORK/agent-$h.log" # of an earlier one
 	bg "$h" "agent-$h" "$FIXEDKEY" "$@"
 	wait_for 20 agent_runs "$h" || fail "the agent of $h did not start"
 }
@@ -57,8 +58,16 @@ is_calm() {
 		[ "$(held_of "$1")" = 0+0+0 ]
 }
 
-# has_secure HOST N: N pairs of the host are secure.
-has_secure() { [ "$(counter "$1" secure)" = "$2" ]; }
+# peers_in HOST STATE: how many pairs of the host are in that state.
+peers_in() {
+	local all
+	all=$(status_of "$1")
+	json "${all#*\"peers\":}" "$2"
+}
+
+# has_peers HOST STATE N, has_secure HOST N: N pairs of the host are in that state, secure.
+has_peers() { [ "$(peers_in "$1" "$2")" = "$3" ]; }
+has_secure() { has_peers "$1" secure "$2"; }
 
 # fixed_peer HOST REMOTE LOCAL...: HOST has no agent; SAs and policies stand for its addresses LOCAL towards REMOTE.
 # They fit an agent --no-esn, and go on whatever becomes of its SAs.

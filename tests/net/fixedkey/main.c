@@ -12,12 +12,14 @@
  * --silent:  peers that never answer; the core's own time limits end the attempt.
  * --mute:    (up to 8 times) peers that have a key and never agree on an SA: the longest wait there is.
  * --tunnel:  SAs in tunnel mode; both ends need it.
+ * --on-signal: --respond is done, and negotiations end, at SIGUSR1 and not before.
  * --churn:   each pair's SAs reach their hard limit as soon as they stand, N times.
  * --print:   the same SAs and their policies as `ip -batch` lines for a host with the addresses LOCAL and no agent. They
  *            check no sequence numbers, since ours start again whenever they are made again; --no-esn fits them.
  */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <arpa/inet.h>
@@ -57,7 +59,7 @@ struct churn {
 struct driver {
 	struct agent *agent;
 	unsigned int delay_ms;
-	bool tunnel, no_esn;
+	bool tunnel, no_esn, on_signal;
 	unsigned int churn; /* rounds for each pair, 0 = none */
 	struct churn churns[CHURNS_MAX];
 	int churn_count;
@@ -203,7 +205,7 @@ static void negotiate(void *arg, struct agent *agent, struct handle peer, const 
 	driver.agent = agent;
 	if (is_mute(&pair->remote))
 		return;
-	if (!driver.delay_ms) {
+	if (!driver.delay_ms && !driver.on_signal) {
 		finish(pair, peer);
 		return;
 	}
@@ -216,7 +218,8 @@ static void negotiate(void *arg, struct agent *agent, struct handle peer, const 
 	pending->used = true;
 	pending->peer = peer;
 	pending->pair = *pair;
-	evtimer_add(pending->timer, &delay);
+	if (!driver.on_signal)
+		evtimer_add(pending->timer, &delay);
 }
 
 static void abandon(void *arg, struct handle peer)
@@ -230,6 +233,16 @@ static void abandon(void *arg, struct handle peer)
 	}
 }
 
+/* Loopback and link-local addresses have no peers elsewhere. */
+static bool is_own_matter(const struct hf_addr *addr)
+{
+	static const struct hf_addr loopback = { .octet = { [15] = 1 } };
+
+	if (addr_is_v4(addr))
+		return addr->octet[12] == 127;
+	return addr->octet[0] == 0xfe || addr_equal(addr, &loopback);
+}
+
 static void respond_from(void *arg, const struct hf_addr *local)
 {
 	struct core_event event;
@@ -237,7 +250,7 @@ static void respond_from(void *arg, const struct hf_addr *local)
 
 	(void)arg;
 	if (addr_is_v4(local) != addr_is_v4(&driver.peer) || addr_equal(local, &driver.peer) ||
-	    (local->octet[0] == 0xfe && !addr_is_v4(local)))
+	    is_own_matter(local))
 		return;
 	event = child_up(&pair, true);
 	agent_event(driver.agent, &event);
@@ -254,12 +267,31 @@ static void respond_to(const struct hf_prefix *prefix)
 	}
 }
 
+static void respond_to_all(void)
+{
+	for (int i = 0; i < driver.respond_count; i++)
+		respond_to(&driver.respond[i]);
+}
+
+static void on_usr1(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	respond_to_all();
+	for (struct pending *pending = driver.pending; pending < driver.pending + PENDING_MAX; pending++)
+		if (pending->used)
+			on_delay(-1, 0, pending);
+}
+
 static void ready(void *arg, struct agent *agent)
 {
 	(void)arg;
 	driver.agent = agent;
-	for (int i = 0; i < driver.respond_count; i++)
-		respond_to(&driver.respond[i]);
+	if (driver.on_signal)
+		evsignal_add(evsignal_new(agent_base(agent), SIGUSR1, on_usr1, NULL), NULL);
+	else
+		respond_to_all();
 }
 
 static void print_line(const struct hf_pair *pair, const struct child *child, bool out)
@@ -326,7 +358,8 @@ int main(int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' },  { "churn", required_argument, NULL, 'n' },
 		{ "mute", required_argument, NULL, 'm' },
 		{ "tunnel", no_argument, NULL, 't' },	     { "print", required_argument, NULL, 'p' },
-		{ "no-esn", no_argument, NULL, 'e' },	     { NULL, 0, NULL, 0 },
+		{ "no-esn", no_argument, NULL, 'e' },	     { "on-signal", no_argument, NULL, 'g' },
+		{ NULL, 0, NULL, 0 },
 	};
 	const struct keying keying = { .ready = ready, .lookup = lookup, .negotiate = negotiate, .abandon = abandon };
 	struct daemon_options daemon = { .foreground = true };
@@ -367,6 +400,9 @@ int main(int argc, char **argv)
 			return print(optarg, argv + optind, argc - optind);
 		case 'e':
 			driver.no_esn = true;
+			break;
+		case 'g':
+			driver.on_signal = true;
 			break;
 		default:
 			return 2;
