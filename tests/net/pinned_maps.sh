@@ -35,7 +35,7 @@ declare -A fields=(
 	[hf_slot_big]='head owner len pair time_ns data'
 	[hf_exempt]='octet flags'
 	[hf_config]='abi_version flags handoffs sealed_cookie bypass_cookie'
-	[hf_budget]='denied denied_second'
+	[hf_budget]='second denied'
 	[hf_count]='cpu out_esp out_clear held drop_block in_esp events_lost malformed_passed'
 	[hf_agent]='released_sealed released_clear drop_expired told_sender'
 )

@@ -100,5 +100,6 @@ int stream_main(int argc, char **argv);
 int flood_main(int argc, char **argv);
 int feature_main(int argc, char **argv);
 int hold_main(int argc, char **argv);
+int tun_main(int argc, char **argv);
 
 #endif
