@@ -3,7 +3,7 @@
  * A test driver in place of discovery and IKE: the whole agent, with a keying that answers after a chosen delay with
  * SAs whose keys and SPIs both ends compute from the pair. No secret, no negotiation, not part of the product.
  *
- *   fixedkey [--delay MS] [--fail lookup|none|negotiate] [--silent PREFIX] [--mute PREFIX] [--respond PREFIX]
+ *   fixedkey [--delay MS] [--fail lookup|none|negotiate] [--silent PREFIX] [--mute PREFIX] [--keyless PREFIX] [--respond PREFIX]
  *            [--tunnel] [--churn N] [--config FILE]
  *   fixedkey --print LOCAL REMOTE
  *
@@ -11,8 +11,11 @@
  *            responder would have done before it answered.
  * --silent:  peers that never answer; the core's own time limits end the attempt.
  * --mute:    (up to 8 times) peers that have a key and never agree on an SA: the longest wait there is.
+ * --keyless: (up to 8 times) peers that are proved to have no key.
  * --tunnel:  SAs in tunnel mode; both ends need it.
  * --on-signal: --respond is done, and negotiations end, at SIGUSR1 and not before.
+ * --wakes:   a file with the process id of the other end's driver: it gets SIGUSR1 when --respond is done, as an
+ *            initiator gets its answer when the responder's SAs stand.
  * --churn:   each pair's SAs reach their hard limit as soon as they stand, N times.
  * --print:   the same SAs and their policies as `ip -batch` lines for a host with the addresses LOCAL and no agent. They
  *            check no sequence numbers, since ours start again whenever they are made again; --no-esn fits them.
@@ -60,6 +63,7 @@ struct driver {
 	struct agent *agent;
 	unsigned int delay_ms;
 	bool tunnel, no_esn, on_signal;
+	const char *wakes; /* NULL = nobody */
 	unsigned int churn; /* rounds for each pair, 0 = none */
 	struct churn churns[CHURNS_MAX];
 	int churn_count;
@@ -68,6 +72,8 @@ struct driver {
 	struct hf_prefix silent;
 	struct hf_prefix mute[PREFIXES_MAX];
 	int mute_count;
+	struct hf_prefix keyless[PREFIXES_MAX];
+	int keyless_count;
 	struct hf_prefix respond[PREFIXES_MAX];
 	int respond_count;
 	struct pending pending[PENDING_MAX];
@@ -118,6 +124,14 @@ static struct core_event child_up(const struct hf_pair *pair, bool responder)
 	return event;
 }
 
+static bool is_among(const struct hf_prefix *list, int count, const struct hf_addr *remote)
+{
+	for (int i = 0; i < count; i++)
+		if (prefix_contains(&list[i], remote))
+			return true;
+	return false;
+}
+
 static void lookup(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
 {
 	struct core_event event = { .type = EVENT_KEY, .peer = peer, .pair = *pair };
@@ -127,7 +141,7 @@ static void lookup(void *arg, struct agent *agent, struct handle peer, const str
 		return;
 	if (driver.fail == FAIL_LOOKUP)
 		event.type = EVENT_LOOKUP_FAILED;
-	if (driver.fail == FAIL_NONE)
+	if (driver.fail == FAIL_NONE || is_among(driver.keyless, driver.keyless_count, &pair->remote))
 		event.type = EVENT_NO_KEY;
 	agent_event(agent, &event);
 }
@@ -188,14 +202,6 @@ static void on_delay(evutil_socket_t fd, short what, void *arg)
 	finish(&pending->pair, pending->peer);
 }
 
-static bool is_mute(const struct hf_addr *remote)
-{
-	for (int i = 0; i < driver.mute_count; i++)
-		if (prefix_contains(&driver.mute[i], remote))
-			return true;
-	return false;
-}
-
 static void negotiate(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
 {
 	struct timeval delay = { driver.delay_ms / 1000, (suseconds_t)(driver.delay_ms % 1000) * 1000 };
@@ -203,7 +209,7 @@ static void negotiate(void *arg, struct agent *agent, struct handle peer, const 
 
 	(void)arg;
 	driver.agent = agent;
-	if (is_mute(&pair->remote))
+	if (is_among(driver.mute, driver.mute_count, &pair->remote))
 		return;
 	if (!driver.delay_ms && !driver.on_signal) {
 		finish(pair, peer);
@@ -273,12 +279,24 @@ static void respond_to_all(void)
 		respond_to(&driver.respond[i]);
 }
 
+static void wake(void)
+{
+	FILE *file = driver.wakes ? fopen(driver.wakes, "re") : NULL;
+	int pid;
+
+	if (file && fscanf(file, "%d", &pid) == 1)
+		kill(pid, SIGUSR1);
+	if (file)
+		fclose(file);
+}
+
 static void on_usr1(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
 	(void)arg;
 	respond_to_all();
+	wake();
 	for (struct pending *pending = driver.pending; pending < driver.pending + PENDING_MAX; pending++)
 		if (pending->used)
 			on_delay(-1, 0, pending);
@@ -357,9 +375,10 @@ int main(int argc, char **argv)
 		{ "silent", required_argument, NULL, 's' },  { "respond", required_argument, NULL, 'r' },
 		{ "config", required_argument, NULL, 'c' },  { "churn", required_argument, NULL, 'n' },
 		{ "mute", required_argument, NULL, 'm' },
+		{ "keyless", required_argument, NULL, 'k' },
 		{ "tunnel", no_argument, NULL, 't' },	     { "print", required_argument, NULL, 'p' },
 		{ "no-esn", no_argument, NULL, 'e' },	     { "on-signal", no_argument, NULL, 'g' },
-		{ NULL, 0, NULL, 0 },
+		{ "wakes", required_argument, NULL, 'w' },   { NULL, 0, NULL, 0 },
 	};
 	const struct keying keying = { .ready = ready, .lookup = lookup, .negotiate = negotiate, .abandon = abandon };
 	struct daemon_options daemon = { .foreground = true };
@@ -385,6 +404,11 @@ int main(int argc, char **argv)
 		case 'c':
 			daemon.config = optarg;
 			break;
+		case 'k':
+			if (driver.keyless_count == PREFIXES_MAX)
+				return 2;
+			parse_prefix(&driver.keyless[driver.keyless_count++], optarg);
+			break;
 		case 'm':
 			if (driver.mute_count == PREFIXES_MAX)
 				return 2;
@@ -403,6 +427,9 @@ int main(int argc, char **argv)
 			break;
 		case 'g':
 			driver.on_signal = true;
+			break;
+		case 'w':
+			driver.wakes = optarg;
 			break;
 		default:
 			return 2;
