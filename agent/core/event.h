@@ -114,7 +114,8 @@ struct action {
 		struct {
 			enum drain_how how;
 			bool tunnel;
-			bool close; /* when empty, give the queue back */
+			bool close;	   /* when empty, give the queue back */
+			bool policy_later; /* the out-policy does not stand yet */
 		} drain;
 		uint32_t spi_in_be; /* CHECK_SEALS */
 	};

@@ -93,6 +93,7 @@ static void order_drain(struct core *core, const struct peer *peer, enum drain_h
 	action->drain.how = how;
 	action->drain.tunnel = peer->tunnel;
 	action->drain.close = close;
+	action->drain.policy_later = peer->state == PEER_HANDOFF && peer->step == HANDOFF_HELD;
 }
 
 static void order_policy(struct core *core, const struct peer *peer, bool in)

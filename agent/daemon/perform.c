@@ -137,6 +137,7 @@ static void drain(struct agent *agent, const struct action *action)
 		.reqid = action->reqid,
 		.tunnel = action->drain.tunnel,
 		.close = action->drain.close,
+		.policy_later = action->drain.policy_later,
 	};
 	struct core_event event = { .type = EVENT_DRAINED };
 	struct dataplane_drained drained;

@@ -168,6 +168,7 @@ static int begin(struct dataplane *dp, const struct hf_pair *pair, const struct 
 		.sealed = order->how == DATAPLANE_SEALED,
 		.tunnel = order->tunnel,
 		.reqid = order->reqid,
+		.policy_later = order->policy_later,
 	};
 
 	return order->how == DATAPLANE_DENY ? 0 : release_begin(dp->release, pair, &how, err);
@@ -202,6 +203,8 @@ int dataplane_drain(struct dataplane *dp, const struct hf_pair *pair, const stru
 	struct hf_queue *queue = queue_of(dp, pair, &index);
 
 	*out = (struct dataplane_drained){ .empty = true };
+	if (!order->policy_later)
+		release_tell_late(dp->release);
 	for (int i = 0; queue && i < CLOSE_TRIES; i++) {
 		int error = drain_once(dp, queue, order, now, out, err);
 

@@ -32,6 +32,16 @@ _Static_assert(PLACES <= HF_RELEASE_SOCKETS, "every socket's cookie must find a 
 
 #define ICMP_MAX 1280 /* longest ICMP error, RFC 4443 2.4 (c) */
 
+/* Packets that do not fit, of one handoff, whose senders are told when it is over; more of them are told at once. */
+#define LATE_MAX 8
+
+/* An ICMP error that waits for the pair's out-policy. */
+struct late {
+	int len;
+	uint32_t mark, ifindex;
+	uint8_t icmp[ICMP_MAX];
+};
+
 struct release {
 	struct hf_agent *count;
 	struct release_socket seal[PLACES];   /* never have another policy than SEAL */
@@ -41,6 +51,10 @@ struct release {
 	struct hf_pair pair;
 	struct release_policy policy; /* how this pair's packets leave */
 	uint32_t path_mtu;	      /* of the pair, 0 = not asked since release_begin */
+	bool policy_later;	      /* its out-policy does not stand yet */
+
+	struct late late[LATE_MAX];
+	unsigned int late_count;
 
 	struct packet_join join[JOINS];
 	uint64_t join_ns[JOINS]; /* when the first fragment was held */
@@ -186,11 +200,29 @@ static uint32_t mtu_to_tell(struct release *release, const struct hf_slot_head *
 
 static void tell_too_big(struct release *release, const struct hf_slot_head *head, const uint8_t *data, size_t len)
 {
-	uint8_t icmp[ICMP_MAX];
+	uint8_t now[ICMP_MAX];
+	struct late *late = &release->late[release->late_count];
+	bool wait = release->policy_later && release->late_count < LATE_MAX;
+	uint8_t *icmp = wait ? late->icmp : now;
 	uint32_t mtu = mtu_to_tell(release, head);
+	int icmp_len = mtu ? packet_icmp_too_big(icmp, ICMP_MAX, data, len, mtu) : 0;
 
-	if (mtu)
-		tell(release, icmp, packet_icmp_too_big(icmp, sizeof(icmp), data, len, mtu), head->mark, head->ifindex);
+	if (!wait) {
+		tell(release, icmp, icmp_len, head->mark, head->ifindex);
+		return;
+	}
+	late->len = icmp_len;
+	late->mark = head->mark;
+	late->ifindex = head->ifindex;
+	release->late_count++;
+}
+
+void release_tell_late(struct release *release)
+{
+	for (unsigned int i = 0; i < release->late_count; i++)
+		tell(release, release->late[i].icmp, release->late[i].len, release->late[i].mark,
+		     release->late[i].ifindex);
+	release->late_count = 0;
 }
 
 /* ---- one packet that is whole ---- */
@@ -382,6 +414,7 @@ int release_begin(struct release *release, const struct hf_pair *pair, const str
 	}
 	release->pair = *pair;
 	release->policy = policy;
+	release->policy_later = how->policy_later;
 	release->path_mtu = 0;
 	release->begun = true;
 	return 0;

@@ -22,9 +22,10 @@ struct release;
 
 /* How a pair's packets are to leave. */
 struct release_how {
-	bool sealed;	/* through the pair's SA; false = in clear */
-	bool tunnel;	/* mode of the SA */
-	uint32_t reqid; /* of the SA */
+	bool sealed;	   /* through the pair's SA; false = in clear */
+	bool tunnel;	   /* mode of the SA */
+	uint32_t reqid;	   /* of the SA */
+	bool policy_later; /* the pair's out-policy does not stand yet */
 };
 
 /*
@@ -51,6 +52,12 @@ int release_begin(struct release *release, const struct hf_pair *pair, const str
  * beyond release_end, since its sender may be in the middle of it.
  */
 void release_packet(struct release *release, const struct hf_slot_head *head, uint8_t *data);
+
+/*
+ * release_tell_late tells the senders whose packets did not fit while policy_later was set. A sender that is told before
+ * looks at a route without policy, sends as much again, and then waits for its retransmission timer.
+ */
+void release_tell_late(struct release *release);
 
 /* release_end forgets the pair. */
 void release_end(struct release *release);
