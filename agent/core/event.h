@@ -105,6 +105,7 @@ struct action {
 		struct {
 			bool in; /* else out */
 			bool tunnel;
+			bool optional; /* in: clear packets are accepted as well */
 		} policy;
 		struct {
 			bool present; /* false = remove the entry */

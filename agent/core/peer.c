@@ -96,12 +96,25 @@ static void order_drain(struct core *core, const struct peer *peer, enum drain_h
 	action->drain.policy_later = peer->state == PEER_HANDOFF && peer->step == HANDOFF_HELD;
 }
 
-static void order_policy(struct core *core, const struct peer *peer, bool in)
+static struct action *order_policy(struct core *core, const struct peer *peer, bool in)
 {
 	struct action *action = core_emit(core, peer, ACTION_POLICY_SET);
 
 	action->policy.in = in;
 	action->policy.tunnel = peer->tunnel;
+	return action;
+}
+
+/*
+ * Where clear packets may still come it waits until the peer is known to seal. Not in tunnel mode: without a policy
+ * the kernel accepts nothing that was in a tunnel, so there it stands from the beginning and at first lets both in.
+ */
+static void order_in_policy(struct core *core, struct peer *peer)
+{
+	bool required = is_closed_group(peer) || peer->peer_seals;
+
+	if (required || peer->tunnel)
+		order_policy(core, peer, true)->policy.optional = !required;
 }
 
 static void order_policies_gone(struct core *core, struct peer *peer)
@@ -294,9 +307,13 @@ static void on_sa_added(struct core *core, struct peer *peer, int error, uint64_
 	}
 	if (peer->state != PEER_INSTALL)
 		return;
-	if (error)
+	if (error) {
 		fail(core, peer, FAILURE_KERNEL, now);
-	else if (peer->responder)
+		return;
+	}
+	if (peer->tunnel)
+		order_in_policy(core, peer);
+	if (peer->responder)
 		look_later(core, peer, now);
 	else
 		start_handoff(core, peer, now);
@@ -310,8 +327,7 @@ static void finish_handoff(struct core *core, struct peer *peer, uint64_t now)
 	show_gate(core, peer);
 	order_drain(core, peer, DRAIN_SEALED, true);
 	/* Nothing flows in clear where everything was held: the in-policy can stand at once. */
-	if (is_closed_group(peer) || peer->peer_seals)
-		order_policy(core, peer, true);
+	order_in_policy(core, peer);
 	if (!peer->peer_seals)
 		look_later(core, peer, now);
 }
@@ -373,7 +389,7 @@ static void on_seals(struct core *core, struct peer *peer, bool seals, uint64_t 
 		return;
 	}
 	show_gate(core, peer);
-	order_policy(core, peer, true);
+	order_in_policy(core, peer);
 }
 
 static void on_expired(struct core *core, struct peer *peer, uint32_t spi_be, bool hard, uint64_t now)
@@ -429,8 +445,10 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 		on_expired(core, peer, event->expired.spi_be, event->expired.hard, now);
 		break;
 	case EVENT_POLICY_GONE:
-		if (peer->state == PEER_SECURE)
+		if (peer->state == PEER_SECURE) {
 			order_policy(core, peer, false);
+			order_in_policy(core, peer);
+		}
 		break;
 	case EVENT_LOCAL_GONE: /* core.c */
 	case EVENT_ADOPT:
