@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What an earlier agent left. A pair whose SAs and out-policy all stand goes on without a packet lost. Anything less
- * is an attempt that was cut off: its pieces go, its held packets are still there and start a new one.
+ * is an attempt that was cut off: its pieces go, its held packets are still there and start a new one. And, in the
+ * middle of life, what is left of our own pairs when somebody else emptied the kernel's tables.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct found {
 };
 
 struct search {
+	struct agent *agent;
 	struct found *found;
 	size_t count, max;
 	bool full;
@@ -69,14 +71,41 @@ static bool is_whole(const struct found *found)
 	return found->out_policy && found->spi_in_be && found->spi_out_be;
 }
 
-static void remove_pieces(struct agent *agent, const struct found *found)
+/*
+ * SAs without a policy do not tell which end is ours, and need not: whatever is not of a whole pair goes, or it would
+ * stand beside the SAs of the next pair that gets this reqid.
+ */
+static void drop_piece(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
+		       enum sa_mode mode, bool larval)
 {
-	xfrm_policy_del(agent->nl, POLICY_OUT, &found->pair, NULL);
-	xfrm_policy_del(agent->nl, POLICY_IN, &found->pair, NULL);
-	if (found->spi_out_be)
-		xfrm_state_del(agent->nl, &found->pair.remote, found->spi_out_be, NULL);
-	if (found->spi_in_be)
-		xfrm_state_del(agent->nl, &found->pair.local, found->spi_in_be, NULL);
+	struct search *search = arg;
+	const struct found *found = find(search, reqid);
+
+	(void)src;
+	(void)mode;
+	(void)larval;
+	if (found && !is_whole(found))
+		xfrm_state_del(search->agent->nl, dst, spi_be, NULL);
+}
+
+/* The gate is closed by now. Policies first: one without its SAs would only make the kernel ask for some. */
+static unsigned int remove_pieces(struct search *search)
+{
+	const struct netlink_found states = { .state = drop_piece };
+	unsigned int removed = 0;
+
+	for (size_t i = 0; i < search->count; i++) {
+		const struct found *found = &search->found[i];
+
+		if (is_whole(found))
+			continue;
+		xfrm_policy_del(search->agent->nl, POLICY_OUT, &found->pair, NULL);
+		xfrm_policy_del(search->agent->nl, POLICY_IN, &found->pair, NULL);
+		removed++;
+	}
+	if (removed)
+		xfrm_find_ours(search->agent->nl, &states, search, NULL);
+	return removed;
 }
 
 /* Entries of pairs that were not adopted: their group decides again, which is never more open than they were asked for. */
@@ -94,9 +123,9 @@ static bool drop_gate(void *arg, const struct hf_pair *pair, const struct hf_gat
 int agent_adopt(struct agent *agent, struct err *err)
 {
 	const struct netlink_found policies = { .policy = on_policy }, states = { .state = on_state };
-	struct search search = { .max = agent->config.limits.peers };
+	struct search search = { .agent = agent, .max = agent->config.limits.peers };
 	OWN_FREE struct found *memory = calloc(search.max, sizeof(*memory));
-	unsigned int adopted = 0, removed = 0;
+	unsigned int adopted = 0, removed;
 	int error;
 
 	if (!memory)
@@ -125,16 +154,88 @@ int agent_adopt(struct agent *agent, struct err *err)
 	}
 	/* The gate closes before the pieces go. */
 	dataplane_gate_each(agent->dp, drop_gate, agent);
-	for (size_t i = 0; i < search.count; i++) {
-		if (!is_whole(&search.found[i])) {
-			remove_pieces(agent, &search.found[i]);
-			removed++;
-		}
-	}
+	removed = remove_pieces(&search);
 	if (search.full)
 		log_error(
 			"more pairs stand in the kernel than [limits] peers allows: raise it, or run `holdfast unload`");
 	if (adopted || removed)
 		log_info("adopted %u secured pairs of an earlier agent, removed the pieces of %u", adopted, removed);
+	return 0;
+}
+
+/* ---- what somebody else removed ---- */
+
+/* search->found is indexed by peer here: the reqid's offset. */
+static struct found *place(struct search *search, uint32_t reqid)
+{
+	uint32_t index = reqid - NETLINK_REQID_BASE;
+
+	return index < search->max ? &search->found[index] : NULL;
+}
+
+static void see_policy(void *arg, enum policy_dir dir, const struct hf_pair *pair, uint32_t reqid, enum sa_mode mode)
+{
+	struct found *found = place(arg, reqid);
+
+	(void)pair;
+	(void)mode;
+	if (!found)
+		return;
+	found->out_policy |= dir == POLICY_OUT;
+	found->in_policy |= dir == POLICY_IN;
+}
+
+static void see_state(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
+		      enum sa_mode mode, bool larval)
+{
+	struct search *search = arg;
+	struct found *found = place(search, reqid);
+	struct peer_view view;
+
+	(void)src;
+	(void)mode;
+	if (!found || larval || !core_pair_of(search->agent->core, &found->pair, reqid) ||
+	    !core_find(search->agent->core, &view, &found->pair))
+		return;
+	if (spi_be == view.spi_out_be && addr_equal(dst, &found->pair.remote))
+		found->spi_out_be = spi_be;
+	if (spi_be == view.spi_in_be && addr_equal(dst, &found->pair.local))
+		found->spi_in_be = spi_be;
+}
+
+static bool mend(void *arg, const struct peer_view *view)
+{
+	struct search *search = arg;
+	const struct found *found = place(search, view->reqid);
+	struct core_event event = { .type = EVENT_POLICY_GONE, .pair = view->pair };
+
+	if (view->state != PEER_SECURE || !found)
+		return true;
+	if (!found->spi_out_be || !found->spi_in_be) {
+		event.type = EVENT_SA_EXPIRED;
+		event.expired.spi_be = view->spi_out_be;
+		event.expired.hard = true;
+	} else if (found->out_policy && found->in_policy) {
+		return true;
+	}
+	/* Neither ends a peer, so the walk over them may go on. */
+	agent_event(search->agent, &event);
+	return true;
+}
+
+int agent_recheck(struct agent *agent, struct err *err)
+{
+	const struct netlink_found all = { .policy = see_policy, .state = see_state };
+	struct search search = { .agent = agent, .max = agent->config.limits.peers };
+	OWN_FREE struct found *memory = calloc(search.max, sizeof(*memory));
+	int error;
+
+	if (!memory)
+		return err_set(err, -ENOMEM, "no memory to look for %zu pairs", search.max);
+	search.found = memory;
+	error = xfrm_find_ours(agent->nl, &all, &search, err);
+	if (error < 0)
+		return error;
+	core_each(agent->core, mend, &search);
 	return 0;
 }

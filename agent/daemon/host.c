@@ -256,9 +256,11 @@ static void on_lost(void *arg)
 	struct agent *agent = arg;
 	struct err err = ERR_NONE;
 
-	/* Lost SAs show as acquires, lost policies as strays: neither passes in clear meanwhile. */
+	/* Nothing passes in clear meanwhile: packets without an SA wait, those without a policy are strays. */
 	log_warn("notifications were lost, or somebody flushed SAs or policies: asking for everything again");
 	allow_nd_again(agent);
+	if (agent_recheck(agent, &err) < 0)
+		log_error("%s", err.text);
 	if (netlink_links_dump(agent->nl, &err) < 0)
 		log_error("%s", err.text);
 }

@@ -56,6 +56,9 @@ void agent_perform(struct agent *agent);
 /* adopt.c: finds SAs and policies of an earlier agent and gives them to the core, or removes them. */
 int agent_adopt(struct agent *agent, struct err *err);
 
+/* adopt.c: finds out which SAs and policies of our pairs somebody else removed, and tells the core. */
+int agent_recheck(struct agent *agent, struct err *err);
+
 /* host.c */
 extern const struct netlink_events agent_netlink_events;
 int host_apply_interfaces(struct agent *agent, struct err *err);
