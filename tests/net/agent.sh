@@ -41,6 +41,13 @@ status_of() {
 # counter HOST NAME: a counter of hf_count, or of hf_agent when hf_count has none of that name, from the agent.
 counter() { json "$(status_of "$1")" "$2"; }
 
+# released HOST NAME: a counter of hf_agent that has a namesake in hf_count.
+released() {
+	local all
+	all=$(status_of "$1")
+	json "${all#*\"released\":}" "$2"
+}
+
 # held_of HOST: slots, big slots and queues in use, as "1+0+1".
 held_of() {
 	local all
@@ -86,9 +93,9 @@ fixed_peer() {
 
 # neighbours A B: each knows where the other is, so that what is seen is the gate's doing and not ND's.
 neighbours() {
-	on "$1" "$HFPROBE" ping "$(addr "$2")" --strict >/dev/null
-	on "$1" "$HFPROBE" ping "$(addr6 "$2")" --strict >/dev/null
-	on "$2" "$HFPROBE" ping "$(addr6 "$1")" --strict >/dev/null
+	on "$1" "$HFPROBE" ping "$(addr "$2")" --strict --wait-ms 15000 >/dev/null
+	on "$1" "$HFPROBE" ping "$(addr6 "$2")" --strict --wait-ms 15000 >/dev/null
+	on "$2" "$HFPROBE" ping "$(addr6 "$1")" --strict --wait-ms 15000 >/dev/null
 }
 
 # private_pair DELAY: hosts a and b, private to each other, fixed keys after DELAY ms, b answering.

@@ -36,13 +36,12 @@ nap 0.5
 
 # a forgets the failure and negotiates: first b has the SAs, then a, as responder and initiator would.
 stop agent-b
-agent b --on-signal --respond "$(addr a)/32" --respond "$(addr6 a)/128"
+agent b --on-signal --wakes "$WORK/agent-a.pid" --respond "$(addr a)/32" --respond "$(addr6 a)/128"
 stop agent-a
 agent a --on-signal
 wait_for 10 has_peers a negotiate 2
+pid_of agent-a >"$WORK/agent-a.pid"
 kill -USR1 "$(pid_of agent-b)"
-nap 0.05
-kill -USR1 "$(pid_of agent-a)"
 wait_for 10 has_secure a 2
 wait_for 10 has_secure b 2
 # Once each has seen ESP of the other, clear is over: in-policies, and gates without the exception.
@@ -60,11 +59,12 @@ capture_stop
 judge --after "$sealed_ns" --expect 'marker=0,clear=0,esp>100'
 check_eq "$(counter a drop_pair_full)$(counter b drop_pair_full)" 00 "packets displaced while held"
 
-# The liar: b's address, a's neighbour entry of b is kept by hand.
+# The liar has b's addresses. Who is a neighbour of whom is kept by hand.
 dropped=$(counter a in_drop_clear)
 mac=$(on b cat /sys/class/net/eth0/address)
 on a ip neigh replace "$(addr b)" lladdr "$mac" dev eth0 nud permanent
 on a ip neigh replace "$(addr6 b)" lladdr "$mac" dev eth0 nud permanent
+on c ip neigh replace "$(addr6 a)" lladdr "$(on a cat /sys/class/net/eth0/address)" dev eth0 nud permanent
 on c ip addr add "$(addr b)/32" dev eth0
 on c ip addr add "$(addr6 b)/128" dev eth0 nodad
 capture_start

@@ -30,12 +30,11 @@ ok "all flows run in clear"
 # New agents that can: they forget what failed. First b has the SAs, then a, as responder and initiator would.
 stop agent-a
 stop agent-b
-agent b --on-signal --respond "$(addr a)/32" --respond "$(addr6 a)/128"
+agent b --on-signal --wakes "$WORK/agent-a.pid" --respond "$(addr a)/32" --respond "$(addr6 a)/128"
 agent a --on-signal
 wait_for 10 has_peers a negotiate 2
+pid_of agent-a >"$WORK/agent-a.pid"
 kill -USR1 "$(pid_of agent-b)"
-nap 0.05
-kill -USR1 "$(pid_of agent-a)"
 wait_for 10 has_secure a 2
 wait_for 10 has_secure b 2
 nap 0.3
