@@ -92,7 +92,8 @@ static void policy_set(struct agent *agent, const struct action *action)
 	struct core_event event = { .type = EVENT_POLICY_SET };
 	struct err err = ERR_NONE;
 
-	event.error = xfrm_policy_set(agent->nl, dir, &action->pair, mode, action->reqid, action->policy.optional, &err);
+	event.error =
+		xfrm_policy_set(agent->nl, dir, &action->pair, mode, action->reqid, action->policy.optional, &err);
 	if (event.error < 0)
 		log_error("%s", err.text);
 	answer(agent, action, &event);

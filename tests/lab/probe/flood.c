@@ -23,8 +23,7 @@ static void on_term(int signal_number)
 static union probe_addr nth(const union probe_addr *first, uint32_t n)
 {
 	union probe_addr a = *first;
-	uint32_t *last = a.sa.sa_family == AF_INET ? &a.in.sin_addr.s_addr
-						   : &a.in6.sin6_addr.s6_addr32[3];
+	uint32_t *last = a.sa.sa_family == AF_INET ? &a.in.sin_addr.s_addr : &a.in6.sin6_addr.s6_addr32[3];
 
 	*last = htonl(ntohl(*last) + n);
 	return a;
@@ -59,8 +58,8 @@ int flood_main(int argc, char **argv)
 			sent++;
 	}
 	took_ns = clock_mono() - start;
-	printf("{\"kind\":\"flood\",\"asked\":%u,\"sent\":%u,\"seconds\":%.3f,\"first_send_ns\":%llu,",
-	       o.count, sent, (double)took_ns / 1e9, (unsigned long long)start);
+	printf("{\"kind\":\"flood\",\"asked\":%u,\"sent\":%u,\"seconds\":%.3f,\"first_send_ns\":%llu,", o.count, sent,
+	       (double)took_ns / 1e9, (unsigned long long)start);
 	errors_print(&errors, stdout);
 	printf("}\n");
 	return o.strict && errors.total;

@@ -63,7 +63,7 @@ struct driver {
 	struct agent *agent;
 	unsigned int delay_ms;
 	bool tunnel, no_esn, on_signal;
-	const char *wakes; /* NULL = nobody */
+	const char *wakes;  /* NULL = nobody */
 	unsigned int churn; /* rounds for each pair, 0 = none */
 	struct churn churns[CHURNS_MAX];
 	int churn_count;
@@ -255,8 +255,7 @@ static void respond_from(void *arg, const struct hf_addr *local)
 	struct hf_pair pair = { .local = *local, .remote = driver.peer };
 
 	(void)arg;
-	if (addr_is_v4(local) != addr_is_v4(&driver.peer) || addr_equal(local, &driver.peer) ||
-	    is_own_matter(local))
+	if (addr_is_v4(local) != addr_is_v4(&driver.peer) || addr_equal(local, &driver.peer) || is_own_matter(local))
 		return;
 	event = child_up(&pair, true);
 	agent_event(driver.agent, &event);
@@ -325,8 +324,8 @@ static void print_line(const struct hf_pair *pair, const struct child *child, bo
 	       dst, ntohl(out ? child->spi_out_be : child->spi_in_be));
 	for (int i = 0; i < CHILD_KEY_MAX; i++)
 		printf("%02x", out ? child->key_out[i] : child->key_in[i]);
-	printf(" 128\nxfrm policy add src %s dst %s dir %s priority 2000 tmpl proto esp reqid 1 mode transport\n", src, dst,
-	       out ? "out" : "in");
+	printf(" 128\nxfrm policy add src %s dst %s dir %s priority 2000 tmpl proto esp reqid 1 mode transport\n", src,
+	       dst, out ? "out" : "in");
 }
 
 static int print(const char *remote, char **locals, int count)
@@ -371,14 +370,13 @@ static enum fail parse_fail(const char *text)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "delay", required_argument, NULL, 'd' },   { "fail", required_argument, NULL, 'f' },
-		{ "silent", required_argument, NULL, 's' },  { "respond", required_argument, NULL, 'r' },
-		{ "config", required_argument, NULL, 'c' },  { "churn", required_argument, NULL, 'n' },
-		{ "mute", required_argument, NULL, 'm' },
-		{ "keyless", required_argument, NULL, 'k' },
-		{ "tunnel", no_argument, NULL, 't' },	     { "print", required_argument, NULL, 'p' },
-		{ "no-esn", no_argument, NULL, 'e' },	     { "on-signal", no_argument, NULL, 'g' },
-		{ "wakes", required_argument, NULL, 'w' },   { NULL, 0, NULL, 0 },
+		{ "delay", required_argument, NULL, 'd' },  { "fail", required_argument, NULL, 'f' },
+		{ "silent", required_argument, NULL, 's' }, { "respond", required_argument, NULL, 'r' },
+		{ "config", required_argument, NULL, 'c' }, { "churn", required_argument, NULL, 'n' },
+		{ "mute", required_argument, NULL, 'm' },   { "keyless", required_argument, NULL, 'k' },
+		{ "tunnel", no_argument, NULL, 't' },	    { "print", required_argument, NULL, 'p' },
+		{ "no-esn", no_argument, NULL, 'e' },	    { "on-signal", no_argument, NULL, 'g' },
+		{ "wakes", required_argument, NULL, 'w' },  { NULL, 0, NULL, 0 },
 	};
 	const struct keying keying = { .ready = ready, .lookup = lookup, .negotiate = negotiate, .abandon = abandon };
 	struct daemon_options daemon = { .foreground = true };
