@@ -87,36 +87,38 @@ static __always_inline bool is_vlan(__be16 proto)
 	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
 }
 
+#define VLAN_TAGS_MAX 2
+
 /*
- * Most tags travel beside the packet (skb->vlan_tci) and are not seen here. One that stands in the data has the
- * network header pointing at it (a VLAN device without reordering), or behind it (a packet socket since 6.2): then what
- * follows is no known protocol, and the network header is IP's own.
+ * Most tags travel beside the packet (skb->vlan_tci) and are not seen here. Those that stand in the data follow the
+ * Ethernet addresses. The network header points at the first of them (a VLAN device without reordering), behind them (a
+ * VLAN in a VLAN, a packet socket since 6.2) or between them, and no field tells which: so its place is found
+ * by what lies there. To guess from that alone would take an ARP packet, or an IPv4 packet of 2048 octets, for a tag.
  */
 static __always_inline __be16 skip_vlan(struct __sk_buff *skb, __u32 *offset)
 {
+	__u32 network = VLAN_TAGS_MAX + 1, tags = 0;
 	__be16 proto = skb->protocol;
+	__u64 here, there;
+	__be16 next;
 
-	for (int tag = 0; tag < 2 && is_vlan(proto); tag++) {
-		struct {
-			__be16 tci, proto;
-		} vlan;
-		__u8 version;
-
-		if (load(skb, *offset, &vlan, sizeof(vlan)) < 0)
-			return proto;
-		if (is_vlan(vlan.proto) || vlan.proto == bpf_htons(ETH_P_IP) || vlan.proto == bpf_htons(ETH_P_IPV6)) {
-			proto = vlan.proto;
-			*offset += sizeof(vlan);
-			continue;
-		}
-		if (load(skb, *offset, &version, 1) < 0)
-			return proto;
-		if (version >> 4 == 4)
-			return bpf_htons(ETH_P_IP);
-		if (version >> 4 == 6)
-			return bpf_htons(ETH_P_IPV6);
-		return vlan.proto;
+	if (!is_vlan(proto) || load(skb, 0, &here, sizeof(here)) < 0)
+		return proto;
+	for (__u32 i = 0; i <= VLAN_TAGS_MAX; i++) {
+		if (bpf_skb_load_bytes_relative(skb, ETH_HLEN + 4 * i, &there, sizeof(there), BPF_HDR_START_MAC) < 0)
+			break;
+		if (network > VLAN_TAGS_MAX && here == there)
+			network = i;
 	}
+	for (; tags < VLAN_TAGS_MAX && is_vlan(proto); tags++) {
+		if (bpf_skb_load_bytes_relative(skb, ETH_HLEN + 4 * tags + 2, &next, sizeof(next), BPF_HDR_START_MAC) <
+		    0)
+			return proto;
+		proto = next;
+	}
+	if (network > tags)
+		return skb->protocol;
+	*offset += 4 * (tags - network);
 	return proto;
 }
 
