@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Devices that are not plain Ethernet: VLANs whose tag the device carries beside the packet and in it (reorder_hdr off),
-# seen by the programs on the VLAN device and on the one below; the one below alone; and a tun device, whose packets
-# begin with the IP header. First packets through each are held and leave sealed, nothing leaves in clear.
+# Devices that are not plain Ethernet: VLANs, seen by the programs on the VLAN device and on the one below, and by the
+# one below alone; VLANs in VLANs, whose inner tag stands in the packet, with and without reorder_hdr; and a tun device,
+# whose packets begin with the IP header. First packets through each are held and leave sealed, nothing in clear.
 #
-#     a eth0.7, eth0.8 --- eth0 -- [switch lan0, capture] -- eth0 --- eth0.7-10 b     all private
-#     c eth0.9, eth0.10 -- eth0 --'      c protects eth0 only
+#     a eth0.7, eth0.8 ------------------ eth0 -- [switch lan0, capture] -- eth0 --- the same b     all private
+#     c eth0.9, eth0.10, eth0.9.20-21 --- eth0 --'      c protects eth0 only
 #     a tun0 --------------------- [recorded relay] ----------------- tun0 b
 . "$(dirname "$0")/../lab/lib.sh"
 . "$(dirname "$0")/agent.sh"
@@ -20,19 +20,21 @@ link() {
 	on "$1" ip addr add "fd07::$(printf %x "$(side "$3" "$4")")/126" dev "$2" nodad
 	on "$1" ip link set "$2" up
 }
-# vlan HOST ID N [reorder_hdr off]
+# vlan HOST BELOW ID N [reorder_hdr off]
 vlan() {
-	on "$1" ip link add link eth0 name "eth0.$2" type vlan id "$2" "${@:4}"
-	on b ip link add link eth0 name "eth0.$2" type vlan id "$2" "${@:4}"
-	link "$1" "eth0.$2" "$3" 1
-	link b "eth0.$2" "$3" 2
+	on "$1" ip link add link "$2" name "$2.$3" type vlan id "$3" "${@:5}"
+	on b ip link add link "$2" name "$2.$3" type vlan id "$3" "${@:5}"
+	link "$1" "$2.$3" "$4" 1
+	link b "$2.$3" "$4" 2
 }
 
 lan a b c
-vlan a 7 0
-vlan a 8 1 reorder_hdr off
-vlan c 9 2
-vlan c 10 3 reorder_hdr off
+vlan a eth0 7 0
+vlan a eth0 8 1 reorder_hdr off
+vlan c eth0 9 2
+vlan c eth0 10 3 reorder_hdr off
+vlan c eth0.9 20 5
+vlan c eth0.9 21 6 reorder_hdr off
 bg switch relay "$HFPROBE" tun tun0 "${LAB_PID[a]}" "${LAB_PID[b]}" "$WORK/tun.pcap"
 wait_for 5 grep -q relaying "$WORK/relay.log"
 link a tun0 4 1
@@ -61,6 +63,8 @@ through a 0 "VLAN, programs on eth0.7 and eth0"
 through a 1 "VLAN without reorder_hdr, programs on eth0.8 and eth0"
 through c 2 "VLAN, programs on eth0 only"
 through c 3 "VLAN without reorder_hdr, programs on eth0 only"
+through c 5 "VLAN in VLAN, programs on eth0 only"
+through c 6 "VLAN in VLAN without reorder_hdr, programs on eth0 only"
 through a 4 "tun"
 for h in a c; do
 	now=$(status_of $h)
