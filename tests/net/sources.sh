@@ -40,10 +40,10 @@ for to in 10.9.0.2 10.9.0.12 fd09::2 fd09::12; do
 	[[ $to != *:* ]] || sources=("${sources6[@]}")
 	for from in "${sources[@]}"; do
 		before=$(counter a released_sealed)
-		on a "$HFPROBE" udp "$to" --src "$from" --count 5 --strict >/dev/null
+		out=$(on a "$HFPROBE" udp "$to" --src "$from" --count 5 --strict) || fail "$from to $to: $out"
 		check "$(($(counter a released_sealed) - before))" -ge 1 "held packets of $from to $to released sealed"
-		on a "$HFPROBE" tcp "$to" --src "$from" --count 2 --bytes 3000 --strict >/dev/null
-		on a "$HFPROBE" ping "$to" --src "$from" --count 2 --strict >/dev/null
+		out=$(on a "$HFPROBE" tcp "$to" --src "$from" --count 2 --bytes 3000 --strict) || fail "$from to $to: $out"
+		out=$(on a "$HFPROBE" ping "$to" --src "$from" --count 2 --strict) || fail "$from to $to: $out"
 		pairs=$((pairs + 1))
 		has_secure a $pairs || fail "$from to $to: no pair of its own ($(peers_in a secure) of $pairs)"
 	done

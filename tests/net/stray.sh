@@ -34,7 +34,10 @@ ok "policies come back"
 [ "$(on a ip xfrm policy | grep -c 'proto ipv6-icmp type 135')" = 2 ] || fail "the allowance for neighbour discovery did not come back"
 for s in udp4 udp6 tcp6; do
 	await $s 60
-	check_eq "$STOPPED_RC" 0 "$s: $(cat "$WORK/$s.log")"
+	out=$(cat "$WORK/$s.log")
+	# A stray may be overtaken by the packet that found the policy back.
+	[[ $s = tcp6 ]] || check_eq "$(json "$out" lost)$(json "$out" duplicates)$(json "$out" bad)" 000 "$s: lost, twice, broken"
+	[[ $s != tcp6 ]] || check_eq "$STOPPED_RC" 0 "$s: $out"
 done
 
 # Without an agent: held, and sent by the next one.
