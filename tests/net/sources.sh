@@ -40,7 +40,9 @@ for to in 10.9.0.2 10.9.0.12 fd09::2 fd09::12; do
 	[[ $to != *:* ]] || sources=("${sources6[@]}")
 	for from in "${sources[@]}"; do
 		before=$(counter a released_sealed)
-		out=$(on a "$HFPROBE" udp "$to" --src "$from" --count 5 --strict) || fail "$from to $to: $out"
+		# Order is not asked here: behind the wire, two processors of one receiver may change it.
+		out=$(on a "$HFPROBE" udp "$to" --src "$from" --count 5)
+		[ "$(json "$out" lost)$(json "$out" duplicates)$(json "$out" error_count)" = 000 ] || fail "$from to $to: $out"
 		check "$(($(counter a released_sealed) - before))" -ge 1 "held packets of $from to $to released sealed"
 		out=$(on a "$HFPROBE" tcp "$to" --src "$from" --count 2 --bytes 3000 --strict) || fail "$from to $to: $out"
 		out=$(on a "$HFPROBE" ping "$to" --src "$from" --count 2 --strict) || fail "$from to $to: $out"
