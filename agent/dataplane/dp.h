@@ -43,7 +43,7 @@ struct dataplane {
 	struct ingress_bpf *ingress;
 	int map[DP_MAPS]; /* owned by the skeletons */
 	uint32_t map_max[DP_MAPS];
-	bool made[DP_MAPS]; /* there was no pin before this start */
+	bool made[DP_MAPS];	       /* there was no pin before this start */
 	int egress_prog, ingress_prog; /* likewise */
 	struct dp_array queues, slots, slots_big;
 	struct hf_config *config;
