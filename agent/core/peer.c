@@ -27,11 +27,17 @@
 #define SEALS_RESPONDER_NS (200 * NSTIME_MS)
 #define SEALS_MOST_NS (5 * NSTIME_S)
 
-/* Drains of one handoff, 128 packets each at most. A sender that is faster than this loses the order, not packets. */
-#define HANDOFF_DRAINS_MAX 4
+/*
+ * Drains of one step of a handoff, 128 packets each at most: 1,024 packets, some 20 ms of one peer's at the others' cost. A
+ * sender that is faster than this loses the order, not packets.
+ */
+#define HANDOFF_DRAINS_MAX 8
 
-/* ESP queues behind held packets for this long at most; an agent that dies in a handoff delays nothing longer. */
-#define HANDOFF_NS (50 * NSTIME_MS)
+/*
+ * ESP queues behind held packets for this long at most: several times what the drains above take, on an emulated machine
+ * too. An agent that dies in a handoff delays its pair no longer.
+ */
+#define HANDOFF_NS (200 * NSTIME_MS)
 
 /* The peer's old SA is kept while packets sealed with it may be on their way (strongSwan does the same). */
 #define REPLACED_SA_NS (5 * NSTIME_S)

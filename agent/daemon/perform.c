@@ -13,7 +13,7 @@
 #include "daemon/internal.h"
 
 /* The core's HANDOFF_NS and a tick more; it only bounds how long ESP pays for a map lookup. */
-#define HANDOFF_LINGER_NS (60 * NSTIME_MS)
+#define HANDOFF_LINGER_NS (220 * NSTIME_MS)
 
 /* Replay window, inbound (RFC 4303 3.4.3): several receive queues reorder, and a handoff holds ESP back for 128 packets. */
 #define REPLAY_WINDOW 256
