@@ -147,8 +147,11 @@ static void drain(struct agent *agent, const struct action *action)
 	event.error = dataplane_drain(agent->dp, &action->pair, &order, agent_now(), &drained, &err);
 	if (event.error < 0)
 		log_error("%s", err.text);
-	/* A kernel that refuses is not asked again at once: the sweep comes back to what still waits. */
-	event.drained.empty = event.error < 0 || drained.empty;
+	/*
+	 * A kernel that refuses is not asked again at once, nor a queue whose next packet is not there yet: the sweep
+	 * comes back to what still waits.
+	 */
+	event.drained.empty = event.error < 0 || drained.empty || drained.packets == 0;
 	answer(agent, action, &event);
 }
 

@@ -67,6 +67,9 @@ static inline void *dp_at(const struct dp_array *array, uint32_t index)
 
 extern const char *const dp_map_names[DP_MAPS];
 
+/* hold.c: closes the gaps that an agent left which died while it took packets off. */
+void dp_hold_recover(struct dataplane *dp);
+
 /* ring.c */
 int dp_ring_open(struct dataplane *dp, struct err *err);
 

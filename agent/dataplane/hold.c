@@ -6,12 +6,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/nstime.h"
 #include "dataplane/dp.h"
 
 /* A program that took a position publishes its slot within nanoseconds, unless its (virtual) CPU was stopped. */
 #define PUBLISH_SPINS 1000
+
+/* A program that was stopped in the middle of a push is given this long before its place counts as a dead agent's. */
+#define GAP_US 10000
 
 /* Rounds of draining before an order to close gives up on a sender without pause. */
 #define CLOSE_TRIES 8
@@ -274,6 +278,35 @@ static void audit_slots(struct dataplane *dp, struct dp_array *slots, uint32_t f
 			dp->agent->drop_changed++;
 			slot_free(head);
 		}
+	}
+}
+
+/* The oldest place of the queue is counted and shows no slot: a program is about to publish it, or an agent died taking it. */
+static bool has_gap(const struct hf_queue *queue)
+{
+	return __atomic_load_n(&queue->owner, __ATOMIC_ACQUIRE) && !queue_is_empty(queue) &&
+	       !__atomic_load_n(&queue->slot[queue->taken % HF_QUEUE_SLOTS], __ATOMIC_ACQUIRE);
+}
+
+static bool any_gap(const struct dataplane *dp)
+{
+	for (uint32_t i = 0; i < dp->queues.count; i++)
+		if (has_gap(dp_at(&dp->queues, i)))
+			return true;
+	return false;
+}
+
+void dp_hold_recover(struct dataplane *dp)
+{
+	if (!any_gap(dp))
+		return;
+	usleep(GAP_US);
+	for (uint32_t i = 0; i < dp->queues.count; i++) {
+		struct hf_queue *queue = dp_at(&dp->queues, i);
+
+		/* One packet was in the dead agent's hand: its slot is an orphan, which the audit frees. */
+		if (has_gap(queue))
+			__atomic_add_fetch(&queue->taken, 1, __ATOMIC_ACQ_REL);
 	}
 }
 

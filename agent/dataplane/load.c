@@ -270,6 +270,8 @@ int dataplane_open(struct dataplane **out, const struct dataplane_options *optio
 	error = map_arrays(dp, err);
 	if (error < 0)
 		return error;
+	if (dp->adopted)
+		dp_hold_recover(dp);
 	error = release_open(&dp->release, dp->agent, err);
 	if (error < 0)
 		return error;
