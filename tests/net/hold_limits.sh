@@ -49,9 +49,9 @@ held_fate() {
 	echo "$sum"
 }
 
-on a "$HFPROBE" udp "$(addr b)" --count 20 --strict --wait-ms 20000
+on a "$HFPROBE" udp "$(addr b)" --count 20 --complete --wait-ms 20000
 held_before=$(counter a held)
-bg a live "$HFPROBE" udp "$(addr b)" --count 400 --interval-ms 25 --wait-ms 20000 --strict
+bg a live "$HFPROBE" udp "$(addr b)" --count 400 --interval-ms 25 --wait-ms 20000 --complete
 dead 1 16666
 after_third=$(status_of a)
 rss_third=$(rss)
@@ -73,7 +73,7 @@ await live 60
 check_eq "$STOPPED_RC" 0 "the secured pair lost nothing: $(cat "$WORK/live.log")"
 
 # The dead age out; then the room is free for who lives.
-reached() { on a "$HFPROBE" udp 10.9.2.1 --strict --wait-ms 1500; }
+reached() { on a "$HFPROBE" udp 10.9.2.1 --complete --wait-ms 1500; }
 wait_for 60 reached
 ok "a new peer is reached after the flood"
 all_aged() { [ "$(held_of a)" = 0+0+0 ]; }

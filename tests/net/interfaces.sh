@@ -36,13 +36,13 @@ through() {
 	on a ip addr add "10.8.0.$2/24" dev "$1"
 	on a ip addr add "fd08::$2/64" dev "$1" nodad
 	wait_for 5 lab_ports_forward a1
-	on a "$HFPROBE" udp 10.8.0.50 --src "10.8.0.$2" --count 5 --wait-ms 20000 --strict
-	on a "$HFPROBE" udp fd08::50 --src "fd08::$2" --count 5 --wait-ms 20000 --strict
+	on a "$HFPROBE" udp 10.8.0.50 --src "10.8.0.$2" --count 5 --wait-ms 20000 --complete
+	on a "$HFPROBE" udp fd08::50 --src "fd08::$2" --count 5 --wait-ms 20000 --complete
 	ok "$1, ifindex $(on a cat "/sys/class/net/$1/ifindex"): held and sealed"
 }
 
-on a "$HFPROBE" udp "$(addr b)" --count 5 --wait-ms 20000 --strict
-on a "$HFPROBE" udp "$(addr6 b)" --count 5 --wait-ms 20000 --strict
+on a "$HFPROBE" udp "$(addr b)" --count 5 --wait-ms 20000 --complete
+on a "$HFPROBE" udp "$(addr6 b)" --count 5 --wait-ms 20000 --complete
 plug eth1 1
 through eth1 1
 index=$(on a cat /sys/class/net/eth1/ifindex)
@@ -66,7 +66,7 @@ on a ip addr flush dev eth1
 through eth1 5
 
 # The first interface has not noticed.
-on a "$HFPROBE" udp "$(addr b)" --count 5 --wait-ms 20000 --strict
+on a "$HFPROBE" udp "$(addr b)" --count 5 --wait-ms 20000 --complete
 now=$(status_of a)
 check "$(json "$now" held)" -ge 50 "packets held"
 check_eq "$(($(json "$now" released_sealed) + $(json "$now" passed_sealed)))" "$(json "$now" held)" "of these let go sealed"

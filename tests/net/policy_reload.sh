@@ -44,9 +44,9 @@ agent b --respond "$(addr a)/32"
 agent a --delay 10 --mute "$(addr c)/32"
 capture_start
 
-on a "$HFPROBE" udp 10.9.2.2 --count 5 --wait-ms 20000 --strict
+on a "$HFPROBE" udp 10.9.2.2 --count 5 --wait-ms 20000 --complete
 talk() { bg a "$1" "$HFPROBE" udp "$2" --count 4000000 --interval-ms 5; }
-bg a stays "$HFPROBE" udp "$(addr b)" --count 1200 --interval-ms 5 --wait-ms 20000 --strict
+bg a stays "$HFPROBE" udp "$(addr b)" --count 1200 --interval-ms 5 --wait-ms 20000 --complete
 talk opens 10.9.2.2
 talk never "$(addr c)"
 talk closes "$(addr d)"
@@ -67,9 +67,9 @@ policy block 10.9.2.3
 before_first=$(mono_ns)
 reload 1
 first=$NOW
-on a "$HFPROBE" udp "$(addr c)" --count 5 --wait-ms 20000 --strict
-on a "$HFPROBE" udp "$(addr d)" --count 5 --wait-ms 20000 --strict
-! on a "$HFPROBE" udp 10.9.2.3 --count 1 --wait-ms 500 --strict >/dev/null || fail "a blocked address answered"
+on a "$HFPROBE" udp "$(addr c)" --count 5 --wait-ms 20000 --complete
+on a "$HFPROBE" udp "$(addr d)" --count 5 --wait-ms 20000 --complete
+! on a "$HFPROBE" udp 10.9.2.3 --count 1 --wait-ms 500 --complete >/dev/null || fail "a blocked address answered"
 nap 0.5
 
 # And back: what was opened is closed again.

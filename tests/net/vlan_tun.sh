@@ -52,11 +52,11 @@ through() {
 	local r4 r6
 	r4=10.7.0.$(side "$2" 2)
 	r6=fd07::$(printf %x "$(side "$2" 2)")
-	on "$1" "$HFPROBE" udp "$r4" --count 5 --wait-ms 20000 --strict
-	on "$1" "$HFPROBE" udp "$r6" --count 5 --wait-ms 20000 --strict
+	on "$1" "$HFPROBE" udp "$r4" --count 5 --wait-ms 20000 --complete
+	on "$1" "$HFPROBE" udp "$r6" --count 5 --wait-ms 20000 --complete
 	on "$1" "$HFPROBE" tcp "$r4" --count 2 --bytes 6000 --wait-ms 20000 --strict
 	on "$1" "$HFPROBE" tcp "$r6" --count 2 --bytes 6000 --wait-ms 20000 --strict
-	on "$1" "$HFPROBE" ping "$r6" --count 3 --wait-ms 20000 --strict
+	on "$1" "$HFPROBE" ping "$r6" --count 3 --wait-ms 20000 --complete
 	ok "$3"
 }
 through a 0 "VLAN, programs on eth0.7 and eth0"
