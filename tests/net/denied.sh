@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# LAB-SHORT
 #
 # A peer that cannot be reached securely. `private`: the sender is told at once, by an ICMP error that reaches its socket,
 # for the packets that were held and for each later one while the verdict stands; nothing is on the wire. `block`: the

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# LAB-SHORT
 # LAB-TIMEOUT: 90
 #
 # Senders in full flight when their SA comes: a datagram every 0.1 ms, 2 ms until the SA. While held packets are let go,

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# LAB-SHORT
 #
 # Somebody deletes our policies under traffic, one by one or all at once. The SAs stand, so nothing is lost: what comes out
 # in clear is a stray, held, sent again sealed, and the policy comes back with it. With no agent it waits.

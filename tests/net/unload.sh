@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# LAB-SHORT
 #
 # `holdfast unload` takes everything of ours out of the kernel and nothing else: pins, programs, SAs and policies go,
 # SAs, policies and traffic filters of others stay, packets flow in clear again. Not under a running agent
