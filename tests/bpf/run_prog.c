@@ -322,7 +322,7 @@ bool run_queue_close(struct run *run, uint32_t index)
 {
 	struct hf_queue *queue = &run->queue[index];
 	struct hf_pair pair = queue->pair;
-	uint64_t state;
+	__u64 state;
 
 	/* Asked a second time, the pair may have another queue by now, which stays. */
 	if (run_queue(run, &pair) == (int)index)
