@@ -9,9 +9,13 @@
 
 #include "base/secret.h"
 #include "core/internal.h"
+#include "core/limits.h"
 
-/* How many of the oldest peers are looked at for one that may make room. */
+/* How many peers are looked at for one that may make room: bounded per packet event. */
 #define EVICT_LOOK 64
+
+/* The default age limit of held packets (limits.h): an attempt older than this has nothing left to send. */
+#define EVICT_ATTEMPT_NS (LIMIT_HOLD_AGE_SECONDS * NSTIME_S)
 
 static size_t aligned(size_t octets)
 {
@@ -103,25 +107,45 @@ static struct peer *find(const struct core *core, const struct hf_pair *pair)
 	return table_find(&core->by_pair, pair, &index) ? pool_at(&core->peers, index) : NULL;
 }
 
-/* A remembered failure is worth less than a new pair. The pool lists its oldest objects first. */
-static bool evict(struct core *core)
+/*
+ * A remembered failure is worth less than a new pair, and so is an attempt that goes on after what was held for it is too
+ * old to be sent.
+ */
+static bool may_go(const struct peer *peer, uint64_t now)
 {
-	uint32_t index = pool_first(&core->peers);
+	switch (peer->state) {
+	case PEER_IDLE:
+	case PEER_CLEAR:
+	case PEER_DENIED:
+		return true;
+	case PEER_LOOKUP:
+	case PEER_NEGOTIATE:
+		return now >= nstime_add(peer->since_ns, EVICT_ATTEMPT_NS);
+	default:
+		return false;
+	}
+}
+
+/* Looks on where the last search ended, so that no number of secured pairs hides what may go. */
+static bool evict(struct core *core, uint64_t now)
+{
+	uint32_t index = pool_at(&core->peers, core->hand) ? core->hand : pool_first(&core->peers);
 
 	for (unsigned int looked = 0; index != POOL_NONE && looked < EVICT_LOOK; looked++) {
 		struct peer *peer = pool_at(&core->peers, index);
 
-		if (peer->state == PEER_IDLE || peer->state == PEER_CLEAR || peer->state == PEER_DENIED) {
+		core->hand = pool_next(&core->peers, index);
+		if (may_go(peer, now)) {
 			core->counts.evicted++;
 			peer_remove(core, peer);
 			return true;
 		}
-		index = pool_next(&core->peers, index);
+		index = core->hand != POOL_NONE ? core->hand : pool_first(&core->peers);
 	}
 	return false;
 }
 
-static struct peer *add(struct core *core, const struct hf_pair *pair, uint32_t index)
+static struct peer *add(struct core *core, const struct hf_pair *pair, uint32_t index, uint64_t now)
 {
 	struct handle handle = HANDLE_NONE;
 	struct peer *peer;
@@ -130,7 +154,7 @@ static struct peer *add(struct core *core, const struct hf_pair *pair, uint32_t 
 		handle = pool_take_at(&core->peers, index);
 	if (!handle.generation)
 		handle = pool_take(&core->peers);
-	if (!handle.generation && evict(core))
+	if (!handle.generation && evict(core, now))
 		handle = pool_take(&core->peers);
 	peer = pool_get(&core->peers, handle);
 	if (!peer)
@@ -186,7 +210,7 @@ void core_take(struct core *core, const struct core_event *event, uint64_t now)
 		return; /* a late answer to a peer that is gone */
 	if (!peer)
 		peer = add(core, &event->pair,
-			   event->type == EVENT_ADOPT ? event->adopt.reqid - core->reqid_base : POOL_NONE);
+			   event->type == EVENT_ADOPT ? event->adopt.reqid - core->reqid_base : POOL_NONE, now);
 	if (!peer) {
 		refuse(core, &event->pair);
 		return;

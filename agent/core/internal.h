@@ -19,6 +19,7 @@ struct core {
 	struct timers timers;
 	const struct policy *policy;
 	uint32_t reqid_base;
+	uint32_t hand; /* where the next search for a peer that may go begins */
 	struct action actions[CORE_ACTIONS_MAX];
 	uint32_t action_first, action_count;
 	struct core_counts counts;

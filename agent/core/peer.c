@@ -330,7 +330,8 @@ static void finish_handoff(struct core *core, struct peer *peer, uint64_t now)
 	enter(peer, PEER_SECURE, now);
 	peer->failures = 0;
 	core->counts.secured++;
-	show_gate(core, peer);
+	/* A stray of another processor may still come: what is sealed goes on waiting for it a while. */
+	order_gate(core, peer, GATE_SECURE, nstime_add(now, HANDOFF_NS));
 	order_drain(core, peer, DRAIN_SEALED, true);
 	/* Nothing flows in clear where everything was held: the in-policy can stand at once. */
 	order_in_policy(core, peer);

@@ -123,7 +123,7 @@ static void first_packet_to_secure(void **state)
 
 	drained(room, &to, true);
 	action = expect_gate(room, HF_VERDICT_SECURE);
-	assert_false(action->gate.handoff);
+	assert_true(action->gate.handoff); /* strays of other processors keep their order, too */
 	assert_int_equal(action->gate.value.flags & HF_GATE_IN_CLEAR, 0);
 	expect_drain(room, DRAIN_SEALED, true);
 	assert_true(expect(room, ACTION_POLICY_SET)->policy.in);
@@ -394,6 +394,34 @@ static void full_pool_is_a_normal_answer(void **state)
 	assert_int_equal(counts.evicted, 1);
 }
 
+/* Peers that never answer hold the pool only while what they hold may still be sent. */
+static void silent_peers_make_room(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair;
+
+	for (uint8_t i = 1; i <= PEERS; i++) {
+		struct action to;
+
+		pair = room_pair(3, i);
+		packets(room, &pair);
+		to = room->drawn[1];
+		answer(room, &to, (struct core_event){ .type = EVENT_KEY });
+	}
+	pair = room_pair(3, 100);
+	packets(room, &pair);
+	expect_drain(room, DRAIN_DENY, true);
+	expect_end(room);
+	room_pass(room, 11 * NSTIME_S);
+	expect_end(room);
+	packets(room, &pair);
+	expect(room, ACTION_ABANDON);
+	assert_false(expect(room, ACTION_GATE)->gate.present);
+	expect_gate(room, HF_VERDICT_HOLD);
+	expect(room, ACTION_LOOKUP);
+	expect_end(room);
+}
+
 static void adopts_what_stands(void **state)
 {
 	struct room *room = *state;
@@ -459,6 +487,7 @@ int main(void)
 		STORY(soft_limit_rekeys_under_the_standing_policy),
 		STORY(foreign_source_is_not_negotiated_for),
 		STORY(full_pool_is_a_normal_answer),
+		STORY(silent_peers_make_room),
 		STORY(adopts_what_stands),
 		STORY(reload_moves_only_what_changed),
 	};
