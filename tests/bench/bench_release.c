@@ -154,6 +154,7 @@ static int add_pair(struct netlink *nl, const struct hf_pair *pair, uint32_t req
 /* ---- agent ---- */
 
 static struct timeval delay;
+static struct hf_prefix dead; /* peers that never answer; prefix_len 0 = none */
 
 /* A pair whose keys are on their way. */
 struct pending {
@@ -193,6 +194,8 @@ static void lookup(void *arg, struct agent *agent, struct handle peer, const str
 	struct core_event event = { .type = EVENT_KEY, .peer = peer, .pair = *pair };
 
 	(void)arg;
+	if (dead.prefix_len && prefix_contains(&dead, &pair->remote))
+		return;
 	agent_event(agent, &event);
 }
 
@@ -219,13 +222,15 @@ static void abandon(void *arg, struct handle peer)
 	(void)peer;
 }
 
-static int run_agent(const char *file, const char *delay_ms)
+static int run_agent(const char *file, const char *delay_ms, const char *silent)
 {
 	static const struct keying keying = { .lookup = lookup, .negotiate = negotiate, .abandon = abandon };
 	const struct daemon_options options = { .foreground = true };
 	int rc;
 
 	delay.tv_usec = atoi(delay_ms) * 1000;
+	if (silent && prefix_parse(&dead, silent, NULL) < 0)
+		return 2;
 	rc = daemon_run(&options, &keying, NULL);
 	return write_stamps(file) || rc;
 }
@@ -301,8 +306,8 @@ static int run_peer(const char *remote, const char *first, const char *count)
 
 int main(int argc, char **argv)
 {
-	if (argc == 4 && strcmp(argv[1], "agent") == 0)
-		return run_agent(argv[2], argv[3]);
+	if ((argc == 4 || argc == 5) && strcmp(argv[1], "agent") == 0)
+		return run_agent(argv[2], argv[3], argv[4]);
 	if (argc == 3 && strcmp(argv[1], "kernel") == 0)
 		return run_kernel(argv[2]);
 	if (argc == 5 && strcmp(argv[1], "peer") == 0)

@@ -9,7 +9,7 @@
 #
 # SAs are in: the outbound SA's netlink request has returned (bench_release.c). On the wire: the capture's time at the switch.
 # Beside it, as information: from the packet in its slot to the agent awake; from send to reply of a first packet; and the spacing
-# on the wire of 128 packets that were held together. Not measured: discovery and IKE, which would come on top of the
+# on the wire of 128 packets that were held together. Last, 50 live peers at once while packets for 50 dead ones are held. Not measured: discovery and IKE, which would come on top of the
 # total; neighbour discovery (the neighbours are known); b's part (its SAs are there from the start).
 #
 # User-mode Linux wakes the reader of a ring buffer at its timer tick, 100 times a second, for want of an interrupt to itself:
@@ -17,7 +17,7 @@
 #
 #     a 10.9.0.1 (agent) ----\
 #                             [switch lan0, capture] ---- b 10.9.0.2, 10.66.0.0/16, fd09:2::/64
-#     c 10.9.0.3 (kernel) ---/        d 10.9.0.4 (agent, for the 128)
+#     c 10.9.0.3 (kernel) ---/        d 10.9.0.4 (agent, for the 128)    e 10.9.0.5 (agent, dead peers first)
 . "$(dirname "$0")/../lab/lib.sh"
 . "$(dirname "$0")/../net/agent.sh"
 . "$(dirname "$0")/stat.sh"
@@ -27,9 +27,9 @@ ROUNDS=10 EACH=22 EACH_KERNEL=10 WARM=10 BURSTS=20 BURST=128
 PAIRS=$((WARM + ROUNDS * EACH + BURSTS))
 release=$B/tests/bench/bench_release
 
-lan a b c d
+lan a b c d e
 many_addrs b
-for h in a c d; do
+for h in a c d e; do
 	on "$h" "$HFPROBE" ping "$(addr b)" --strict >/dev/null
 	on "$h" "$HFPROBE" ping "$(addr6 b)" --strict >/dev/null
 	on b "$HFPROBE" ping "$(addr6 "$h")" --strict >/dev/null
@@ -37,16 +37,16 @@ done
 serve b
 bg b sink "$HFPROBE" serve --port 7107 --no-echo
 esp='tmpl proto esp mode transport' reqid=$((0x48000000)) # bench_release adds SAs with this reqid
-for h in a c d; do
+for h in a c d e; do
 	on b "$release" peer "$(addr "$h")" "$(many_first b)" "$PAIRS"
 	on b "$release" peer "$(addr6 "$h")" "$(many_first6 b)" "$PAIRS"
 	on b ip xfrm policy add src 10.66.0.0/16 dst "$(addr "$h")" dir out $esp reqid "$reqid"
 	on b ip xfrm policy add src fd09:2::/64 dst "$(addr6 "$h")" dir out $esp reqid "$reqid"
 done
 
-start_agent() { # HOST DELAY-MS
+start_agent() { # HOST DELAY-MS [PREFIX-OF-DEAD-PEERS]
 	configure "$1" private 10.66.0.0/16 fd09:2::/64
-	bg "$1" "agent-$1" "$release" agent "$WORK/stamps.$1" "$2"
+	bg "$1" "agent-$1" "$release" agent "$WORK/stamps.$1" "$2" ${3:+"$3"}
 	wait_for 20 grep -q 'is running' "$WORK/agent-$1.log"
 }
 start_agent a 0
@@ -128,3 +128,21 @@ judge --expect "marker=0,clear=0,esp=$((BURSTS * BURST)),espdup=0" >"$WORK/judge
 	END { for (to in n) if (n[to] == all) print (last[to] - first[to]) / (all - 1) }' >"$WORK/spacing"
 check_eq "$(wc -l <"$WORK/spacing")" "$BURSTS" "bursts that came whole"
 result release.holdfast.burst_spacing_us "$(summary 1e3 <"$WORK/spacing")"
+stop agent-d
+
+# ---- 50 live peers at once, after 50 that never answer
+
+start_agent e 50 10.66.200.0/24
+capture_start
+on e "$HFPROBE" flood 10.66.200.1 --port 7107 --hosts 50 --count 500 >/dev/null
+nap 0.2
+on e "$HFPROBE" flood "$(many_first b)" --port 7107 --hosts 50 --count 50 >/dev/null
+nap 1
+stop agent-e
+capture_stop
+judge --expect "marker=0,clear=0,esp=50,espdup=0" >"$WORK/judge.log"
+"$WIREJUDGE" --list "$WORK/wire.pcap" | cat "$WORK/stamps.e" - | awk -v own="$(addr e)" '
+	$1 == "ready" && $2 != own { ready[$2] = $3 }
+	$4 == "esp" && $2 == own && $3 in ready && !seen[$3]++ { print $1 - ready[$3] }' >"$WORK/behind"
+check_eq "$(wc -l <"$WORK/behind")" 50 "live peers that got their packet behind the dead"
+result release.holdfast.behind_dead "$(summary 1e6 <"$WORK/behind")"
