@@ -198,6 +198,20 @@ static void local_gone(struct core *core, const struct hf_addr *local)
 	}
 }
 
+/* A peer that a reload or a lost address has marked. False when it is gone afterwards. */
+static bool settle(struct core *core, struct peer *peer, uint64_t now)
+{
+	struct handle handle = pool_handle(&core->peers, peer);
+
+	if (peer->local_gone) {
+		peer_remove(core, peer);
+	} else if (peer->regroup) {
+		peer->regroup = false;
+		peer_regroup(core, peer, policy_group(core->policy, &peer->pair.remote), now);
+	}
+	return pool_get(&core->peers, handle) != NULL;
+}
+
 void core_take(struct core *core, const struct core_event *event, uint64_t now)
 {
 	struct peer *peer = event->peer.generation ? pool_get(&core->peers, event->peer) : find(core, &event->pair);
@@ -206,6 +220,9 @@ void core_take(struct core *core, const struct core_event *event, uint64_t now)
 		local_gone(core, &event->pair.local);
 		return;
 	}
+	/* First what the reload means for it: no fact is judged by the old policy. */
+	if (peer && (peer->regroup || peer->local_gone) && !settle(core, peer, now))
+		peer = NULL;
 	if (!peer && (event->peer.generation || !starts_peer(event->type)))
 		return; /* a late answer to a peer that is gone */
 	if (!peer)
@@ -243,14 +260,10 @@ void core_expire(struct core *core, uint64_t now)
 		if (!timer)
 			return;
 		peer = TIMER_OWNER(timer, struct peer, timer);
-		if (peer->local_gone) {
-			peer_remove(core, peer);
-		} else if (peer->regroup) {
-			peer->regroup = false;
-			peer_regroup(core, peer, policy_group(core->policy, &peer->pair.remote), now);
-		} else {
+		if (peer->local_gone || peer->regroup)
+			settle(core, peer, now);
+		else
 			peer_expire(core, peer, now);
-		}
 	}
 }
 

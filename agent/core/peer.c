@@ -198,6 +198,14 @@ void peer_remove(struct core *core, struct peer *peer)
 
 /* ---- facts ---- */
 
+/* The policy changed while the packet was on its way: it goes as the group says, and there is nothing to remember. */
+static void let_pass(struct core *core, struct peer *peer)
+{
+	order_drain(core, peer, peer->group == HF_GROUP_BLOCK ? DRAIN_DENY : DRAIN_CLEAR, true);
+	if (!timer_is_set(&peer->timer))
+		core_forget(core, peer);
+}
+
 static void on_packets(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
 	bool ended = peer->until_ns && now >= peer->until_ns;
@@ -224,8 +232,8 @@ static void on_packets(struct core *core, struct peer *peer, const struct core_e
 		fail(core, peer, FAILURE_FOREIGN, now);
 	else if (group_wants_sas(peer->group) || peer->sticky)
 		peer_start(core, peer, now);
-	else /* the policy changed while the packet was on its way */
-		order_drain(core, peer, peer->group == HF_GROUP_BLOCK ? DRAIN_DENY : DRAIN_CLEAR, true);
+	else
+		let_pass(core, peer);
 }
 
 static void on_key(struct core *core, struct peer *peer, uint64_t now)

@@ -47,6 +47,13 @@ void agent_rearm(struct agent *agent)
 		return;
 	if (agent->handoff_end_ns)
 		deadline = nstime_min(deadline, agent->handoff_end_ns);
+	/*
+	 * Never set anew what is due as soon anyway: libevent takes a timer that is about to run off its list again, so
+	 * that a stream of events would keep it from ever running.
+	 */
+	if (deadline >= agent->armed_ns)
+		return;
+	agent->armed_ns = deadline;
 	span = nstime_until(deadline, agent_now());
 	wait.tv_sec = (time_t)(span / NSTIME_S);
 	wait.tv_usec = (suseconds_t)(span % NSTIME_S / NSTIME_US + 1);
@@ -104,6 +111,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	agent->armed_ns = NSTIME_NEVER;
 	core_expire(agent->core, now);
 	agent_perform(agent);
 	if (agent->handoff_end_ns && now >= agent->handoff_end_ns) {
@@ -169,6 +177,7 @@ int agent_reload(struct agent *agent, struct err *err)
 {
 	struct config fresh = { 0 }, old = agent->config;
 	int error = config_load(&fresh, old.file, err);
+	uint64_t now = agent_now();
 
 	if (error < 0)
 		return error;
@@ -180,7 +189,12 @@ int agent_reload(struct agent *agent, struct err *err)
 		return error;
 	}
 	agent->config = fresh;
-	core_set_policy(agent->core, &agent->config.policy, agent_now());
+	core_set_policy(agent->core, &agent->config.policy, now);
+	/* All of it at once: when this returns, no decision of the old policy stands. */
+	while (core_deadline(agent->core) <= now) {
+		core_expire(agent->core, now);
+		agent_perform(agent);
+	}
 	config_free(&old);
 	log_set_level(agent->config.log_level);
 	host_apply_exemptions(agent);
@@ -268,6 +282,7 @@ int agent_open(struct agent **out, struct config *config, struct event_base *bas
 	agent->keying = keying;
 	agent->keying_arg = keying_arg;
 	agent->started_ns = agent_now();
+	agent->armed_ns = NSTIME_NEVER;
 	error = open_rooms(agent, err);
 	if (error == 0) {
 		error = go_live(agent, err);

@@ -38,6 +38,7 @@ struct agent {
 	struct event *ring_event, *xfrm_event, *route_event, *timer;
 	uint64_t started_ns;
 	uint64_t sweep_ns;	 /* next sweep */
+	uint64_t armed_ns;	 /* when `timer` runs; NSTIME_NEVER = it is not set */
 	uint64_t handoff_end_ns; /* 0 = no handoff pending */
 	bool performing;	 /* orders are being carried out further up the stack */
 
