@@ -204,7 +204,7 @@ check-unit: $(UNIT_PROGS)
 	@$(RUN) unit
 check-bpf: $(BPF_PROGS)
 	@$(RUN) bpf
-check-net: lab $(filter %_esp,$(BPF_PROGS))
+check-net: lab
 	@$(RUN) net
 check-vm: programs
 	@$(RUN) vm

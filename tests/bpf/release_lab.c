@@ -344,7 +344,7 @@ int lab_receiver(struct lab *lab, bool v4)
 	int fd = lab_socket(lab, lab->b, v4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
 	struct sockaddr_in at4 = { .sin_family = AF_INET, .sin_port = htons(LAB_PORT) };
 	struct sockaddr_in6 at6 = { .sin6_family = AF_INET6, .sin6_port = htons(LAB_PORT) };
-	struct timeval wait = { .tv_sec = 5 };
+	struct timeval wait = { .tv_sec = 20 }; /* a starved lab is no loss */
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	assert_int_equal(v4 ? bind(fd, (struct sockaddr *)&at4, sizeof(at4))

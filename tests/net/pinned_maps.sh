@@ -24,6 +24,8 @@ agent b --respond "$(addr a)/32" --respond "$(addr6 a)/128"
 agent a --mute 10.9.0.9/32
 on a "$HFPROBE" udp "$(addr b)" --count 5 --wait-ms 20000 --strict
 on a "$HFPROBE" udp 10.9.0.9 --wait-ms 0 >/dev/null
+waits() { on a bpftool map dump pinned /sys/fs/bpf/holdfast/hf_gate | grep -q HF_VERDICT_HOLD; }
+wait_for 20 waits
 stop agent-a
 
 declare -A fields=(
