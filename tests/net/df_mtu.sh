@@ -42,6 +42,8 @@ on a ip addr add 10.9.0.101/24 dev eth0
 on a ip addr add fd09::101/64 dev eth0 nodad
 stop agent-b
 agent b --respond 10.9.0.101/32 --respond fd09::101/128
+# b's answers carry DF: one that b still held would be told too big, not delivered.
+wait_for 10 has_secure b 4
 out=$(probe "$(addr b)" --src 10.9.0.101 --size 1472 --no-df --count 5 --strict)
 out=$(probe "$(addr6 b)" --src fd09::101 --size 1452 --no-df --count 5 --strict)
 ok "held without DF: delivered"
