@@ -102,6 +102,18 @@ static void order_drain(struct core *core, const struct peer *peer, enum drain_h
 	action->drain.policy_later = peer->state == PEER_HANDOFF && peer->step == HANDOFF_HELD;
 }
 
+/* What waits goes as the peer's failure was decided, CLEAR or DENIED. */
+static void drain_failed(struct core *core, const struct peer *peer)
+{
+	order_drain(core, peer, peer->state == PEER_CLEAR ? DRAIN_CLEAR : DRAIN_DENY, true);
+}
+
+/* What waits goes as a group says that wants no SAs. */
+static void drain_by_group(struct core *core, const struct peer *peer)
+{
+	order_drain(core, peer, peer->group == HF_GROUP_BLOCK ? DRAIN_DENY : DRAIN_CLEAR, true);
+}
+
 static struct action *order_policy(struct core *core, const struct peer *peer, bool in)
 {
 	struct action *action = core_emit(core, peer, ACTION_POLICY_SET);
@@ -123,11 +135,10 @@ static void order_in_policy(struct core *core, struct peer *peer)
 		order_policy(core, peer, true)->policy.optional = !required;
 }
 
-static void order_policies_gone(struct core *core, struct peer *peer)
+static void order_policies_gone(struct core *core, const struct peer *peer)
 {
 	for (int in = 0; in < 2; in++)
 		core_emit(core, peer, ACTION_POLICY_DEL)->policy.in = in;
-	peer->in_policy = false;
 }
 
 static void order_sas_gone(struct core *core, const struct peer *peer, uint32_t spi_in_be, uint32_t spi_out_be)
@@ -185,7 +196,7 @@ static void fail(struct core *core, struct peer *peer, enum failure failure, uin
 	core_timer(core, peer, peer->until_ns);
 	order_gate(core, peer, gate_show(state, peer->group, peer->sticky), nstime_add(now, HANDOFF_NS));
 	unprotect(core, peer);
-	order_drain(core, peer, state == PEER_CLEAR ? DRAIN_CLEAR : DRAIN_DENY, true);
+	drain_failed(core, peer);
 }
 
 void peer_remove(struct core *core, struct peer *peer)
@@ -201,7 +212,7 @@ void peer_remove(struct core *core, struct peer *peer)
 /* The policy changed while the packet was on its way: it goes as the group says, and there is nothing to remember. */
 static void let_pass(struct core *core, struct peer *peer)
 {
-	order_drain(core, peer, peer->group == HF_GROUP_BLOCK ? DRAIN_DENY : DRAIN_CLEAR, true);
+	drain_by_group(core, peer);
 	if (!timer_is_set(&peer->timer))
 		core_forget(core, peer);
 }
@@ -214,7 +225,7 @@ static void on_packets(struct core *core, struct peer *peer, const struct core_e
 	case PEER_CLEAR:
 	case PEER_DENIED:
 		if (!ended) {
-			order_drain(core, peer, peer->state == PEER_CLEAR ? DRAIN_CLEAR : DRAIN_DENY, true);
+			drain_failed(core, peer);
 			return;
 		}
 		break;
@@ -355,7 +366,7 @@ static void on_drained(struct core *core, struct peer *peer, bool empty, uint64_
 		if (peer->state == PEER_SECURE)
 			order_drain(core, peer, DRAIN_SEALED, true);
 		else if (peer->state == PEER_CLEAR || peer->state == PEER_DENIED)
-			order_drain(core, peer, peer->state == PEER_CLEAR ? DRAIN_CLEAR : DRAIN_DENY, true);
+			drain_failed(core, peer);
 		return;
 	}
 	if (!empty && ++peer->drains < HANDOFF_DRAINS_MAX) {
@@ -512,7 +523,6 @@ void peer_adopt(struct core *core, struct peer *peer, const struct core_event *e
 	peer->child.spi_in_be = event->adopt.spi_in_be;
 	peer->child.spi_out_be = event->adopt.spi_out_be;
 	peer->tunnel = event->adopt.tunnel;
-	peer->in_policy = event->adopt.in_policy;
 	peer->peer_seals = event->adopt.in_policy;
 	enter(peer, PEER_SECURE, now);
 	show_gate(core, peer);
@@ -538,6 +548,6 @@ void peer_regroup(struct core *core, struct peer *peer, enum hf_group group, uin
 		unprotect(core, peer);
 		return;
 	}
-	order_drain(core, peer, group == HF_GROUP_BLOCK ? DRAIN_DENY : DRAIN_CLEAR, true);
+	drain_by_group(core, peer);
 	peer_remove(core, peer);
 }

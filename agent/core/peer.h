@@ -33,7 +33,6 @@ struct peer {
 	bool sticky;
 	bool responder;	 /* the peer started the negotiation */
 	bool peer_seals; /* ESP was seen from it */
-	bool in_policy;
 	bool tunnel;
 	bool rekeying;
 	bool local_gone; /* its local address is gone: it goes by its timer */
