@@ -56,7 +56,16 @@ lab_end() {
 	exit "$rc"
 }
 trap lab_end EXIT
-trap 'echo "lab: ${BASH_SOURCE[0]##*/}:$LINENO: failed ($?): $BASH_COMMAND" >&2' ERR
+
+# The command that failed, and by which lines the scenario came to it.
+lab_failed() { # EXIT-CODE LINE COMMAND
+	local i way=
+	for ((i = 1; i < ${#BASH_SOURCE[@]}; i++)); do
+		way="${BASH_SOURCE[i]##*/}:$( ((i == 1)) && echo "$2" || echo "${BASH_LINENO[i - 1]}") $way"
+	done
+	echo "lab: ${way}failed ($1): $3" >&2
+}
+trap 'lab_failed "$?" "$LINENO" "$BASH_COMMAND"' ERR
 trap 'exit 143' TERM INT
 
 ok() { echo "ok: $*"; }

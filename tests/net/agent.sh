@@ -92,10 +92,11 @@ fixed_peer() {
 }
 
 # neighbours A B: each knows where the other is, so that what is seen is the gate's doing and not ND's.
+# Asked anew until answered: an address that was given a moment ago may fail its first resolution.
 neighbours() {
-	on "$1" "$HFPROBE" ping "$(addr "$2")" --strict --wait-ms 15000 >/dev/null
-	on "$1" "$HFPROBE" ping "$(addr6 "$2")" --strict --wait-ms 15000 >/dev/null
-	on "$2" "$HFPROBE" ping "$(addr6 "$1")" --strict --wait-ms 15000 >/dev/null
+	wait_for 15 on "$1" "$HFPROBE" ping "$(addr "$2")" --strict
+	wait_for 15 on "$1" "$HFPROBE" ping "$(addr6 "$2")" --strict
+	wait_for 15 on "$2" "$HFPROBE" ping "$(addr6 "$1")" --strict
 }
 
 # private_pair DELAY: hosts a and b, private to each other, fixed keys after DELAY ms, b answering.
