@@ -114,14 +114,14 @@ struct notify {
 struct delete
 {
 	uint8_t protocol;
-	uint8_t spi_len;
+	uint8_t spi_len; /* 0 for IKE, 4 for AH and ESP: others are INVALID_SYNTAX */
 	uint16_t count;
 	struct view spis; /* count * spi_len octets */
 };
 
 #define CHAIN_PAYLOADS_MAX 64 /* in one message, unknown ones included; more is INVALID_SYNTAX */
 #define CHAIN_NOTIFIES_MAX 24 /* kept; further status notifies are skipped, further errors are INVALID_SYNTAX */
-#define CHAIN_DELETES_MAX 4
+#define CHAIN_DELETES_MAX 4   /* one Child SA and its successor: more is INVALID_SYNTAX */
 
 /* What a chain may hold, as bits of `seen`, of the exchange table's columns, and index of `payload`. */
 enum slot {
@@ -155,13 +155,14 @@ struct chain {
 	struct delete deletes[CHAIN_DELETES_MAX];
 	size_t delete_count;
 	uint8_t first;	     /* type of the first payload, 0 in an empty chain */
-	uint8_t unsupported; /* critical payload that we do not know, with the result 1 */
+	uint8_t unsupported; /* the first critical payload that we do not know, with the result 1 */
 };
 
 /*
  * chain_parse walks the payloads from `next` on. 0, or the notify that the peer should get if it may get one: INVALID_SYNTAX for a
  * length that does not fit, a payload twice that may come once, SK inside SK (`inside`) or not last, too many payloads;
- * UNSUPPORTED_CRITICAL_PAYLOAD with chain->unsupported set. Unknown payloads that are not critical are skipped.
+ * UNSUPPORTED_CRITICAL_PAYLOAD with chain->unsupported set: the chain is whole then, too, so that an SK payload behind can be verified
+ * before anybody is answered. Unknown payloads that are not critical are skipped (RFC 7296 2.5).
  */
 int chain_parse(struct chain *chain, uint8_t next, struct view payloads, bool inside);
 
@@ -208,13 +209,14 @@ struct message {
 	size_t next_at; /* where the type of the next payload goes: in the header, or the payload before */
 	size_t open_at; /* start of the payload being written */
 	uint8_t first;	/* type of the first payload: what SK's header says of its content */
+	bool inside;	/* no header in front */
 };
 
 /* message_start writes a header; message_finish sets its length. */
 void message_start(struct message *message, void *memory, size_t max, const struct header *header);
 /* message_start_inside begins the plain text of an SK payload: no header. */
 void message_start_inside(struct message *message, void *memory, size_t max);
-/* message_finish is the whole message with its length set, VIEW_NONE when it did not fit. */
+/* message_finish is the whole message with its length set, or the plain text; VIEW_NONE when it did not fit. */
 struct view message_finish(struct message *message);
 
 /* payload_open and payload_close enclose a body written to message->out. */
@@ -226,7 +228,7 @@ void message_id(struct message *message, enum payload type, uint8_t id_type, str
 void message_auth(struct message *message, uint8_t method, struct view data);
 void message_nonce(struct message *message, struct view nonce);
 void message_cert(struct message *message, struct view spki);
-/* message_notify: `spi` is empty, or 4 octets for ESP. `parts` are joined to the data. */
+/* message_notify: `spi` is empty, or 4 octets for ESP (RFC 7296 3.10). */
 void message_notify(struct message *message, uint8_t protocol, uint16_t type, struct view spi, struct view data);
 void message_delete_ike(struct message *message);
 void message_delete_esp(struct message *message, const uint32_t *spis_be, size_t count);
