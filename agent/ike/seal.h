@@ -16,27 +16,34 @@
 #define SEAL_AFTER_AUTH_MAX (64 * 1024)
 
 /*
- * seal_message writes the whole message: header (its `next` and `length` are set here), SK payload with `plain` (first payload type `first`).
- * `by_initiator`: the sender is the IKE SA's original initiator, whose keys are SK_ei and SK_ai. iv_counter: unique per key and sender; used as the
- * AEAD's IV and, enciphered by the caller's random octets `iv_random` (16), not used, with CBC. 0, -EMSGSIZE or crypto's errno. *len: room in, octets out.
+ * seal_message writes the whole message: header (its `next` and `length` are set here), SK payload with `plain`, whose first
+ * payload has the type `first`. `by_initiator`: the sender is the IKE SA's original initiator, whose keys are SK_ei and SK_ai.
+ * IVs: an AEAD sends `iv_counter` as its 8 octets, which the caller never uses twice under one key, that is per keymat and
+ * sender; every fragment and every message has its own, a retransmission is sent again as it was made. CBC sends `iv_random`,
+ * 16 octets that nobody can foresee, and ignores the counter; with an AEAD iv_random may be NULL.
+ * 0, -EMSGSIZE or crypto's errno. *len: room in, octets out. `plain` does not overlap `out`.
  */
 int seal_message(uint8_t *out, size_t *len, const struct header *header, uint8_t first, struct view plain,
 		 const struct keymat *keymat, bool by_initiator, uint64_t iv_counter, const uint8_t iv_random[16]);
 
 /*
- * seal_fragments is how many SKF messages of at most `size` octets (IKE message, without UDP and IP) `plain` needs; 1: it fits in one SK message;
- * 0: it cannot be sent.
+ * seal_fragments is how many SKF messages of at most `size` octets (IKE message, without UDP and IP) `plain` needs; 1: it
+ * fits in one SK message; 0: it cannot be sent (more than SEAL_FRAGMENTS_MAX, or no room for a fragment at all).
  */
 unsigned int seal_fragments(struct view plain, size_t size, const struct keymat *keymat);
 
-/* seal_fragment writes SKF message `number` (1..total) of `plain` cut for `size`, as seal_message does. */
+/*
+ * seal_fragment writes SKF message `number` (1..total) of `plain` cut for `size`, as seal_message does. `total` and `size` are those
+ * of seal_fragments: -EMSGSIZE when the cut is another, -EINVAL for a number that is none.
+ */
 int seal_fragment(uint8_t *out, size_t *len, const struct header *header, uint8_t first, struct view plain,
 		  unsigned int number, unsigned int total, size_t size, const struct keymat *keymat, bool by_initiator,
 		  uint64_t iv_counter, const uint8_t iv_random[16]);
 
 /*
  * seal_open verifies and decrypts the SK or SKF payload of a message (chain of the outer payloads, chain->sk_type set) into `out`, with
- * room for the datagram's length; *plain is then the content without padding. -EBADMSG: too short, bad ICV, bad padding.
+ * room for the datagram's length; *plain is then the content without padding, in `out`. `chain` borrows from `datagram`.
+ * -EBADMSG: too short, bad ICV, bad padding; nothing decrypted is left in `out` then.
  */
 int seal_open(uint8_t *out, struct view *plain, struct view datagram, const struct chain *chain,
 	      const struct keymat *keymat, bool by_initiator);
@@ -66,7 +73,8 @@ struct reassembly {
 bool reassembly_wants(const struct reassembly *reassembly, uint32_t mid, const struct fragment *fragment);
 
 /*
- * reassembly_add takes the verified content. 1: complete, 0: not yet, -EMSGSIZE: too long in all (the caller drops the message).
+ * reassembly_add takes the verified content. 1: complete, 0: not yet, or it was not wanted. -EMSGSIZE: too long in all (the caller
+ * drops the message); nothing of it is kept. `inner`: chain->sk_next. An all-zero reassembly is an empty one.
  */
 int reassembly_add(struct reassembly *reassembly, uint8_t *store, size_t max, uint32_t mid,
 		   const struct fragment *fragment, uint8_t inner, struct view content);
