@@ -19,7 +19,8 @@ enum transform_type {
 	TRANSFORM_INTEG = 3,
 	TRANSFORM_KE = 4,
 	TRANSFORM_ESN = 5,
-	TRANSFORM_ADDKE1 = 6, /* RFC 9370; ADDKE2 to 7 are 7 to 12, of which we accept NONE only */
+	TRANSFORM_ADDKE1 = 6,  /* RFC 9370; ADDKE2 to 7 are 7 to 12, of which we accept NONE only */
+	TRANSFORM_ADDKE7 = 12,
 };
 
 enum transform_id {
@@ -49,6 +50,7 @@ struct suite {
 	uint16_t ke;		  /* KE_NONE: none (ESP only) */
 	uint16_t addke;		  /* ADDKE1, KE_NONE: none */
 	bool esn;		  /* ESP */
+	uint16_t types; /* bits 1 << type: what the peer's proposal has, chosen as NONE or not; an answer has them all (RFC 7296 2.7) */
 };
 
 #define OFFER_TRANSFORMS_MAX 16
@@ -76,13 +78,14 @@ struct offer {
 /* proposal_write writes the SA payload that offers all of `offer` (numbers from 1 on); `spi` is empty, 4 or 8 octets. */
 void proposal_write(struct message *message, const struct offer *offer, struct view spi);
 
-/* proposal_write_choice writes the SA payload that answers with `suite`, in the peer's numbering. */
+/* proposal_write_choice writes the SA payload that answers with `suite`, from proposal_choose, in the peer's numbering. */
 void proposal_write_choice(struct message *message, const struct suite *suite, struct view spi);
 
 /*
  * proposal_choose picks, for a responder: the first proposal of ours that the peer's SA payload offers, and in it for
  * each type the first of ours that the peer has. With `ke_hint` other than KE_NONE (the group of the peer's KE payload) that group is taken if
- * both have it, so that no round trip is lost. `peer_spi` is that of the chosen proposal. 0, NO_PROPOSAL_CHOSEN or INVALID_SYNTAX.
+ * both have it, so that no round trip is lost. `peer_spi` is that of the chosen proposal; a reserved SPI (0; ESP: below 256, RFC 4303 2.1) makes
+ * a proposal unacceptable. 0, NO_PROPOSAL_CHOSEN or INVALID_SYNTAX.
  */
 int proposal_choose(struct suite *suite, struct view *peer_spi, struct view body, const struct offer *ours,
 		    uint16_t ke_hint, size_t spi_len);
@@ -93,6 +96,41 @@ int proposal_choose(struct suite *suite, struct view *peer_spi, struct view body
  */
 int proposal_accept(struct suite *suite, struct view *peer_spi, struct view body, const struct offer *ours,
 		    size_t spi_len);
+
+/* ---- reading structure by structure, for the above and for people ---- */
+
+/* A proposal as somebody wrote it. Borrows from the payload. */
+struct proposal {
+	uint8_t number, protocol;
+	uint8_t count; /* of transforms */
+	struct view spi;
+	struct view transforms;
+};
+
+struct proposal_reader {
+	struct reader in; /* in.failed: the form is wrong */
+	bool more;
+};
+
+void proposal_reader_init(struct proposal_reader *reader, struct view body);
+/* proposal_read is false at the end and when the form is wrong; ask reader->in.failed then. */
+bool proposal_read(struct proposal *proposal, struct proposal_reader *reader);
+
+struct transform_reader {
+	struct reader in;
+	unsigned int left;
+};
+
+void transform_reader_init(struct transform_reader *reader, const struct proposal *proposal);
+/*
+ * transform_read is as proposal_read. *usable is false for a transform with attributes other than one key length above 0: RFC 7296 3.3.6
+ * wants that one transform refused and the others used.
+ */
+bool transform_read(struct transform *transform, bool *usable, struct transform_reader *reader);
+
+/* Names for people: "ENCR", "AES_GCM_16"; "?" for what has none. */
+const char *transform_type_name(uint8_t type);
+const char *transform_name(uint8_t type, uint16_t id);
 
 /* proposal_offers: whether the offer has that transform in any proposal. */
 bool proposal_offers(const struct offer *offer, uint8_t type, uint16_t id);
