@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Cookies and crash tokens. A cookie binds nonce, address, port and SPI of an IKE_SA_INIT request to a secret of this
- * host and to the time, so nothing has to be remembered of who was sent one (RFC 7296 2.6). A crash token proves that a host that lost
- * its SAs is the one that had them (RFC 6290 5.1). When to ask for the one or send the other is not decided here.
+ * host and to the time, so nothing has to be remembered of who was sent one (RFC 7296 2.6). A crash token proves that
+ * a host that lost its SAs is the one that had them (RFC 6290 5.1). When to ask for the one or send the other is not
+ * decided here.
  */
 #include "ike/cookie.h"
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * SK and SKF payloads sealed and opened: RFC 7296 3.14, RFC 5282 and 7634 (AEAD), RFC 7383 2.5 (fragments), and A of RFC 9242 3.3.1.
- * Lengths are final before anything is sealed, as they are part of what is authenticated; when opening, lengths are checked,
- * then the ICV, and only then is a single octet of the content looked at. Which message may be sent is not decided here.
+ * SK and SKF payloads sealed and opened: RFC 7296 3.14, RFC 5282 and 7634 (AEAD), RFC 7383 2.5 (fragments), and A of
+ * RFC 9242 3.3.1. Lengths are final before anything is sealed, as they are part of what is authenticated; when opening,
+ * lengths are checked, then the ICV, and only then is a single octet of the content looked at. Which message may be
+ * sent is not decided here.
  */
 #include "ike/seal.h"
 
