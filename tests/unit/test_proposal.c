@@ -209,6 +209,30 @@ static void test_aead_and_integ(void **state)
 	assert_int_equal(accept_ike("1i0 E20/256 P5 I12 K31 A0"), NOTIFY_NO_PROPOSAL_CHOSEN);
 }
 
+/* Offers of ours that make no sense lead to no SA that makes none. */
+static void test_own_nonsense(void **state)
+{
+	/* clang-format off */
+	static const struct offer mixed = { 1, { { PROTOCOL_IKE, 5, {
+		{ TRANSFORM_ENCR, ENCR_AES_GCM_16, 256 }, { TRANSFORM_ENCR, ENCR_AES_CBC, 256 },
+		{ TRANSFORM_PRF, PRF_HMAC_SHA2_256, 0 }, { TRANSFORM_INTEG, INTEG_HMAC_SHA2_256_128, 0 },
+		{ TRANSFORM_KE, KE_X25519, 0 } } } } };
+	static const struct offer no_prf = { 1, { { PROTOCOL_IKE, 2, {
+		{ TRANSFORM_ENCR, ENCR_AES_GCM_16, 256 }, { TRANSFORM_KE, KE_X25519, 0 } } } } };
+	static const struct offer addke2 = { 1, { { PROTOCOL_IKE, 4, {
+		{ TRANSFORM_ENCR, ENCR_AES_GCM_16, 256 }, { TRANSFORM_PRF, PRF_HMAC_SHA2_256, 0 },
+		{ TRANSFORM_KE, KE_X25519, 0 }, { TRANSFORM_ADDKE1 + 1, KE_MLKEM768, 0 } } } } };
+	/* clang-format on */
+	struct suite suite;
+
+	(void)state;
+	assert_int_equal(sa_choose(&suite, sa_text("1i0 E20/256 P5 I12 K31"), &mixed, 0, 0), NOTIFY_NO_PROPOSAL_CHOSEN);
+	assert_int_equal(sa_choose(&suite, sa_text("1i0 E20/256 K31"), &no_prf, 0, 0), NOTIFY_NO_PROPOSAL_CHOSEN);
+	assert_int_equal(sa_choose(&suite, sa_text("1i0 E20/256 P5 K31"), &no_prf, 0, 0), NOTIFY_NO_PROPOSAL_CHOSEN);
+	assert_int_equal(sa_choose(&suite, sa_text("1i0 E20/256 P5 K31 B36"), &addke2, 0, 0),
+			 NOTIFY_NO_PROPOSAL_CHOSEN);
+}
+
 /* A proposal with something unknown is not chosen, the next one is (RFC 7296 3.3.6). */
 static void test_unknown(void **state)
 {
@@ -361,6 +385,7 @@ int main(void)
 		cmocka_unit_test(test_esp),
 		cmocka_unit_test(test_spi),
 		cmocka_unit_test(test_aead_and_integ),
+		cmocka_unit_test(test_own_nonsense),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_accept),
 		cmocka_unit_test(test_both_ends),

@@ -197,6 +197,26 @@ static void test_vpp_1918_form(void **state)
 	}
 }
 
+/* Octets behind the last transform, counted by the proposal, and a proposal that says it has no transforms. */
+static void test_trailing(void **state)
+{
+	uint8_t octets[128];
+	struct view body = sa_text("1i0 E20/256 P5 K31");
+	struct suite suite;
+
+	(void)state;
+	memset(octets, 0, sizeof(octets));
+	memcpy(octets, body.at, body.len);
+	for (size_t more = 1; more <= 12; more++) {
+		octets[3] = (uint8_t)(body.len + more);
+		assert_int_equal(sa_choose(&suite, view_of(octets, body.len + more), &sa_ike_offer, 0, 0),
+				 NOTIFY_INVALID_SYNTAX);
+	}
+	octets[3] = (uint8_t)body.len;
+	octets[7] = 0;
+	assert_int_equal(sa_choose(&suite, view_of(octets, body.len), &sa_ike_offer, 0, 0), NOTIFY_INVALID_SYNTAX);
+}
+
 static void test_numbers(void **state)
 {
 	(void)state;
@@ -236,6 +256,7 @@ int main(void)
 		cmocka_unit_test(test_cve_2024_3652_key_lengths),
 		cmocka_unit_test(test_racoon2_27_attributes),
 		cmocka_unit_test(test_vpp_1918_form),
+		cmocka_unit_test(test_trailing),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_many),
 	};

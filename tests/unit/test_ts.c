@@ -249,6 +249,20 @@ static void test_cve_2023_23009_length(void **state)
 				expect_malformed();
 		}
 	}
+	/* An octet too many, and addresses of the other family, where the length is what is there. */
+	begin(1);
+	add("192.0.2.1", "192.0.2.1");
+	write_u8(&out, 0);
+	put_u16(&out, 6, 17);
+	expect_malformed();
+	begin(1);
+	add("192.0.2.1", "192.0.2.1");
+	put_u8(&out, 4, TS_IPV6_ADDR_RANGE);
+	expect_malformed();
+	begin(1);
+	add("2001:db8::1", "2001:db8::1");
+	put_u8(&out, 4, TS_IPV4_ADDR_RANGE);
+	expect_malformed();
 	begin(2);
 	add("192.0.2.1", "192.0.2.1");
 	add("2001:db8::1", "2001:db8::1");
