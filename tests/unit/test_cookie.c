@@ -263,6 +263,7 @@ static void test_lengths(void **state)
 	for (size_t len = 0; len <= 65; len++) {
 		uint8_t *copy = calloc(1, len ? len : 1);
 
+		assert_non_null(copy);
 		memcpy(copy, cookie, len < COOKIE_LEN ? len : COOKIE_LEN);
 		assert_int_equal(cookie_check(view_of(copy, len), &jar, &path, spi, VIEW_OF(nonce), NOW),
 				 len == COOKIE_LEN ? 0 : -EBADMSG);
