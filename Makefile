@@ -90,8 +90,10 @@ PROBE_SRC   := $(wildcard tests/lab/probe/*.c)
 PROBE       := $(if $(PROBE_SRC),$(B)/tests/lab/hfprobe)
 KEY_SRC     := $(wildcard tests/net/fixedkey/*.c)
 FIXEDKEY    := $(if $(KEY_SRC),$(B)/tests/fixedkey)
-NET_PROGS   := $(LAB_PROGS) $(PROBE) $(FIXEDKEY)
-TEST_SRC    := $(filter-out %.bpf.c,$(wildcard tests/unit/*.c tests/bpf/*.c tests/bench/*.c)) $(LAB_SRC) $(PROBE_SRC) $(KEY_SRC)
+PEER_SRC    := $(if $(filter agent/ike/engine.c,$(AGENT_SRC)),$(wildcard tests/net/ikepeer/*.c))
+IKEPEER     := $(if $(PEER_SRC),$(B)/tests/ikepeer)
+NET_PROGS   := $(LAB_PROGS) $(PROBE) $(FIXEDKEY) $(IKEPEER)
+TEST_SRC    := $(filter-out %.bpf.c,$(wildcard tests/unit/*.c tests/bpf/*.c tests/bench/*.c)) $(LAB_SRC) $(PROBE_SRC) $(KEY_SRC) $(PEER_SRC)
 
 OBJS := $(call objs,$(AGENT_SRC) $(TEST_SRC))
 
@@ -153,6 +155,8 @@ $(LAB_PROGS): $(B)/tests/%: $(B)/obj/tests/%.o
 $(B)/tests/lab/hfprobe: $(call objs,$(PROBE_SRC))
 	$(call link)
 $(B)/tests/fixedkey: $(call objs,$(KEY_SRC)) $(LIB)
+	$(call link)
+$(B)/tests/ikepeer: $(call objs,$(PEER_SRC)) $(LIB)
 	$(call link)
 
 # Fuzzing needs its own objects: the whole library with the fuzzer's coverage in it, always by clang.

@@ -11,12 +11,13 @@ REPO=${REPO:-$(cd "$LAB/../.." && pwd)}
 B=$(realpath -m "${B:-$REPO/build}")
 HOLDFAST=${HOLDFAST:-$B/holdfast}
 FIXEDKEY=${FIXEDKEY:-$B/tests/fixedkey}
+IKEPEER=${IKEPEER:-$B/tests/ikepeer}
 HFPROBE=${HFPROBE:-$B/tests/lab/hfprobe}
 HFCAP=${HFCAP:-$B/tests/lab/hfcap}
 WIREJUDGE=${WIREJUDGE:-$B/tests/lab/wirejudge}
 LAB_TIER=${LAB_TIER:-host}
 WORK=${WORK:-$(mktemp -d /tmp/lab.XXXXXX)}
-export LAB REPO B HOLDFAST FIXEDKEY HFPROBE HFCAP WIREJUDGE LAB_TIER WORK
+export LAB REPO B HOLDFAST FIXEDKEY IKEPEER HFPROBE HFCAP WIREJUDGE LAB_TIER WORK
 
 declare -A LAB_PID=() LAB_N=() LAB_BG=()
 LAB_COUNT=0
@@ -130,6 +131,7 @@ lab_has() {
 	vlan) unshare -n sh -c 'ip link add x type dummy && ip link add link x name y type vlan id 7' ;;
 	netem) unshare -n sh -c 'ip link add x type dummy && tc qdisc add dev x root netem delay 1ms' ;;
 	nftables) unshare -n nft add table inet x ;;
+	nat) modprobe -aq iptable_nat xt_MASQUERADE xt_nat; unshare -n iptables-legacy -t nat -L -n ;;
 	tun) unshare -n ip tuntap add mode tun name x ;;
 	cmd:*) command -v "${1#cmd:}" || { echo "not installed" && false; } ;;
 	*) fail "need: unknown feature $1" ;;
@@ -303,6 +305,18 @@ wire() {
 	line=$("$WIREJUDGE" "$@" "$WORK/wire.pcap" | grep '^total:')
 	[[ $line =~ \ $key=([0-9]+) ]] || fail "wire: no count '$key'"
 	echo "${BASH_REMATCH[1]}"
+}
+
+# nat_through A N B: A's IPv4 packets to B go through N, which gives them its own address and other UDP ports; B knows
+# nothing of A. All three are on the one switch, so the capture sees a packet before and after.
+nat_through() {
+	local a=$1 n=$2 b=$3
+	on "$n" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv4/conf/all/send_redirects
+		echo 0 >/proc/sys/net/ipv4/conf/eth0/send_redirects'
+	on "$a" ip route add "$(addr "$b")/32" via "$(addr "$n")"
+	on "$b" ip route add prohibit "$(addr "$a")/32"
+	on "$n" iptables-legacy -t nat -A POSTROUTING -s "$(addr "$a")" -p udp -j MASQUERADE --to-ports 20000-29999
+	on "$n" iptables-legacy -t nat -A POSTROUTING -s "$(addr "$a")" -j MASQUERADE
 }
 
 # ---- XFRM by hand

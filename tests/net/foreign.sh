@@ -13,7 +13,7 @@
 #   ike=PROPOSALS esp=PROPOSALS    in the daemon's own words
 #   remote=ADDRESS         of the peer, instead of its host's; %any
 #   conf= conn= child=     lines for strongSwan's charon section, connection, child; child="" is left out
-#   setup= conn=           lines for Libreswan's setup and connection
+#   conn=                  lines for Libreswan's connection
 #   key=rsa|ecdsa          Libreswan's own key, and the kind of signature it makes and accepts
 FOREIGN=$B/lab/foreign
 FOREIGN_PSK='a secret that both ends know, for tests'
@@ -53,37 +53,17 @@ swan_auth() { # NAME PUBLIC-KEY-FILE AUTH
 	echo "id = $1.lab"
 }
 
-# strongswan HOST PEER [WORD=VALUE]...: charon with the connection loaded, nothing initiated; log in $WORK/charon-HOST.log.
-strongswan() {
+# strongswan_load HOST PEER [WORD=VALUE]...: the connection of a running charon, another one than before.
+strongswan_load() {
 	local h=$1 peer=$2 w
 	local -A o=([auth]=pubkey [mode]=transport [ike]=aes256gcm16-prfsha256-x25519 [esp]=aes256gcm16-x25519-esn-noesn
-		[conf]='' [conn]='' [child]='' [remote]='')
+		[conn]='' [child]='' [remote]='')
 	shift 2
 	for w; do o[${w%%=*}]=${w#*=}; done
-	foreign_tree "$h" strongswan
-	on "$h" mkdir -p /run/swanctl/{pubkey,private,x509,x509ca,x509ocsp,x509aa,x509ac,x509crl,rsa,ecdsa,pkcs8,pkcs12,bliss}
 	if [ "${o[auth]}" = pubkey ]; then
 		on "$h" cp "$WORK/$h.pem" "/run/swanctl/private/$h.pem"
 		on "$h" cp "$WORK/$h.pub" "$WORK/$peer.pub" /run/swanctl/pubkey/
 	fi
-	into "$h" /run/strongswan.conf <<-EOF
-		charon {
-			load = random nonce openssl pem pkcs1 pkcs8 pubkey kdf kernel-netlink socket-default vici
-			install_routes = no
-			filelog {
-				stderr {
-					default = 1
-					ike = 2
-					cfg = 1
-					flush_line = yes
-				}
-			}
-			${o[conf]}
-		}
-		swanctl {
-			load = random openssl pem pkcs1 pkcs8 pubkey
-		}
-	EOF
 	into "$h" /run/swanctl/swanctl.conf <<-EOF
 		connections {
 			peer {
@@ -116,9 +96,35 @@ strongswan() {
 			}
 		}
 	EOF
+	swan "$h" --load-all --clear >"$WORK/swanctl-$h.log" 2>&1 || fail "strongSwan does not take its configuration"
+}
+
+# strongswan HOST PEER [WORD=VALUE]...: charon with the connection loaded, nothing initiated; log in $WORK/charon-HOST.log.
+strongswan() {
+	local h=$1 w conf=
+	for w; do [[ $w != conf=* ]] || conf=${w#conf=}; done
+	foreign_tree "$h" strongswan
+	on "$h" mkdir -p /run/swanctl/{pubkey,private,x509,x509ca,x509ocsp,x509aa,x509ac,x509crl,rsa,ecdsa,pkcs8,pkcs12,bliss}
+	into "$h" /run/strongswan.conf <<-EOF
+		charon {
+			load = random nonce openssl pem pkcs1 pkcs8 pubkey kdf kernel-netlink socket-default vici
+			install_routes = no
+			filelog {
+				stderr {
+					default = 1
+					ike = 2
+					flush_line = yes
+				}
+			}
+			$conf
+		}
+		swanctl {
+			load = random openssl pem pkcs1 pkcs8 pubkey
+		}
+	EOF
 	bg "$h" "charon-$h" env STRONGSWAN_CONF=/run/strongswan.conf /usr/lib/ipsec/charon
 	wait_for 20 on "$h" test -S /run/charon.vici
-	swan "$h" --load-all >"$WORK/swanctl-$h.log" 2>&1 || fail "strongSwan does not take its configuration"
+	strongswan_load "$@"
 }
 
 # swan HOST SWANCTL-ARGUMENTS...
@@ -153,11 +159,10 @@ pluto_side() { # left|right NAME ADDRESS AUTH
 	[ "$4" != pubkey ] || echo "$1pubkey=$(openssl pkey -pubin -in "$WORK/$2.pub" -outform DER | base64 -w0)"
 }
 
-# libreswan HOST PEER [WORD=VALUE]...: pluto with the connection loaded, nothing initiated; log in $WORK/pluto-HOST.log.
-libreswan() {
+# libreswan_load HOST PEER [WORD=VALUE]...: the connection of a running pluto, another one than before.
+libreswan_load() {
 	local h=$1 peer=$2 w authby
-	local -A o=([auth]=pubkey [mode]=transport [ike]=aes_gcm256-sha2_256-dh31 [esp]=aes_gcm256 [setup]='' [conn]='' [remote]=''
-		[key]=ecdsa)
+	local -A o=([auth]=pubkey [mode]=transport [ike]=aes_gcm256-sha2_256-dh31 [esp]=aes_gcm256 [conn]='' [remote]='' [key]=ecdsa)
 	shift 2
 	for w; do o[${w%%=*}]=${w#*=}; done
 	case ${o[auth]} in
@@ -165,15 +170,8 @@ libreswan() {
 	null) authby=null ;;
 	pubkey) [ "${o[key]}" = rsa ] && authby=rsa-sha2 || authby=ecdsa ;;
 	esac
-	foreign_tree "$h" libreswan
-	on "$h" mkdir -p /run/pluto /run/nss /run/ipsec.d
-	nss_of "$h"
-	on "$h" sh -c "cp ${FOREIGN_NSS[$h]}/* /run/nss/"
-	echo "%any : PSK \"$FOREIGN_PSK\"" | into "$h" /run/ipsec.secrets
 	# A section's lines are indented.
 	{
-		echo "config setup"
-		echo "${o[setup]}" | sed 's/^/  /'
 		echo "conn peer"
 		sed 's/^/  /' <<-EOF
 			ikev2=insist
@@ -188,12 +186,25 @@ libreswan() {
 			${o[conn]}
 		EOF
 	} | grep '[^[:space:]]' | into "$h" /run/ipsec.conf
+	whack "$h" --name peer --delete >/dev/null || true
+	on "$h" /usr/libexec/ipsec/addconn --config /run/ipsec.conf --ctlsocket /run/pluto/pluto.ctl peer >"$WORK/addconn-$h.log" 2>&1 ||
+		fail "Libreswan does not take its configuration"
+}
+
+# libreswan HOST PEER [WORD=VALUE]...: pluto with the connection loaded, nothing initiated; log in $WORK/pluto-HOST.log.
+libreswan() {
+	local h=$1
+	foreign_tree "$h" libreswan
+	on "$h" mkdir -p /run/pluto /run/nss /run/ipsec.d
+	nss_of "$h"
+	on "$h" sh -c "cp ${FOREIGN_NSS[$h]}/* /run/nss/"
+	echo "%any : PSK \"$FOREIGN_PSK\"" | into "$h" /run/ipsec.secrets
+	echo "config setup" | into "$h" /run/ipsec.conf
 	bg "$h" "pluto-$h" /usr/libexec/ipsec/pluto --nofork --stderrlog --log-no-time --config /run/ipsec.conf --nssdir /run/nss \
 		--rundir /run/pluto --ipsecdir /run/ipsec.d --secretsfile /run/ipsec.secrets
 	wait_for 20 on "$h" test -S /run/pluto/pluto.ctl
 	whack "$h" --listen >/dev/null
-	on "$h" /usr/libexec/ipsec/addconn --config /run/ipsec.conf --ctlsocket /run/pluto/pluto.ctl peer >"$WORK/addconn-$h.log" 2>&1 ||
-		fail "Libreswan does not take its configuration"
+	libreswan_load "$@"
 }
 
 # whack HOST WHACK-ARGUMENTS...

@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# For scenarios in which our own engine speaks, through the driver ikepeer. Sourced after lab/lib.sh.
+
+# ikepeer HOST [OPTIONS]: the driver in the background, ready when it returns; its events are in $WORK/ike-HOST.log. One of the
+# same host that runs is ended first: its SAs go without a word to the peer.
+ikepeer() {
+	local h=$1
+	shift
+	! is_running "ike-$h" || stop "ike-$h"
+	rm -f "$WORK/ike-$h.log"
+	bg "$h" "ike-$h" "$IKEPEER" --id "$h.lab" --control "$WORK/$h.do" "$@"
+	hears "$h" '^READY'
+}
+
+# tell HOST COMMAND...: a command to the driver.
+tell() {
+	local h=$1
+	shift
+	echo "$*" >"$WORK/$h.do"
+}
+
+# heard HOST PATTERN: how many of its events match.
+heard() { grep -cE "$2" "$WORK/ike-$1.log" || true; }
+
+is_heard() { [ "$(heard "$1" "$2")" -ge "$3" ]; }
+
+# hears HOST PATTERN [N]: waits until N events (1) match.
+hears() { wait_for 25 is_heard "$1" "$2" "${3:-1}" || fail "$1 does not say '$2' ${3:-1} times"; }
+
+# number HOST NAME: of the engine's counts.
+number() {
+	local before
+	before=$(heard "$1" ^COUNTS)
+	tell "$1" counts
+	hears "$1" ^COUNTS $((before + 1))
+	json "$(grep ^COUNTS "$WORK/ike-$1.log" | tail -1)" "$2"
+}
+
+# flows A B: both kinds of traffic, both ways, nothing lost.
+flows() {
+	on "$1" "$HFPROBE" ping "$(addr "$2")" --count 3 --complete >/dev/null
+	on "$2" "$HFPROBE" ping "$(addr "$1")" --count 3 --complete >/dev/null
+	on "$1" "$HFPROBE" udp "$(addr "$2")" --count 10 --interval-ms 2 --complete >/dev/null
+}
+
+# states HOST: how many ESP SAs the kernel of HOST has that have a key.
+states() { on "$1" ip xfrm state | grep -c 'aead rfc' || true; }
+has_states() { [ "$(states "$1")" = "$2" ]; }
+
+# settles HOST N: waits until the kernel has N SAs.
+settles() { wait_for 25 has_states "$1" "$2" || fail "$1 has $(states "$1") SAs in the kernel, not $2"; }
+
+# quiet A B: nothing of the pair is left in either kernel.
+quiet() {
+	settles "$1" 0
+	settles "$2" 0
+}
