@@ -188,8 +188,10 @@ int cipher_seal(const struct cipher *cipher, uint8_t *icv, uint8_t *text, size_t
 	rc = empty(cipher->integ ? seal_cbc(cipher, icv, text, len, key, integ_key, iv, aad)
 				 : seal_aead(cipher, icv, text, len, key, iv, aad));
 	/* In place: the plain text may be half gone, and nobody may send what is left of it. */
-	if (rc)
+	if (rc) {
 		secret_wipe(text, len);
+		secret_wipe(icv, cipher->icv_len);
+	}
 	return rc;
 }
 

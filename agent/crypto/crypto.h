@@ -23,7 +23,8 @@
 
 /*
  * crypto_init fetches every algorithm once and runs a known-answer self-test of each; what is missing is not offered,
- * what computes wrongly is an error that names it. Call it once before anything else; again does nothing.
+ * what computes wrongly is an error that names it, and so is a missing hash or kind of signature. Call it once before
+ * anything else; again does nothing.
  */
 int crypto_init(struct err *err);
 

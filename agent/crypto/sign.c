@@ -153,9 +153,13 @@ static const struct identifier *identifier_of(struct view blob)
 /* A signature is as long as its key says, but for ECDSA's DER (CVE-2017-11185). */
 static bool is_length_right(const EVP_PKEY *pkey, enum sign_kind kind, size_t len)
 {
-	size_t size = (size_t)EVP_PKEY_get_size(pkey);
+	int size = EVP_PKEY_get_size(pkey);
 
-	return kind == SIGN_ECDSA_P256 || kind == SIGN_ECDSA_P384 ? len > 0 && len <= size : len == size;
+	if (size <= 0)
+		return false;
+	if (kind == SIGN_ECDSA_P256 || kind == SIGN_ECDSA_P384)
+		return len > 0 && len <= (size_t)size;
+	return len == (size_t)size;
 }
 
 int sign_verify(struct view spki, unsigned int hashes, struct view auth, const struct view *parts, size_t count)
