@@ -108,6 +108,7 @@ enum ike_output_type {
 	IKE_REPLACED,	 /* `sa` took the place of `old` (rekey); its children are now sa's */
 	IKE_CHILD_UP,	 /* install what install_in and install_out say -> ike_installed */
 	IKE_CHILD_USE,	 /* install the outbound SA of a child whose inbound SA stands already; the peer uses it */
+	IKE_CHILD_QUIET, /* remove the outbound SA of the child; the inbound one stays (it lost a crossing) */
 	IKE_CHILD_DOWN,	 /* remove both SAs of the child */
 	IKE_CHILD_MOVED, /* the peer's address or port behind its NAT changed: path and encap ports are new */
 	IKE_DOWN,	 /* the SA is gone; its children went before, each with a CHILD_DOWN */

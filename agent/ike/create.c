@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * CREATE_CHILD_SA for Child SAs (RFC 7296 1.3.1, 1.3.3, 2.8): rekeying with or without a new key exchange, and a new one when none is
+ * left. Both ends may rekey the same Child SA at once: all are made, the one with the lowest of the four nonces goes, by its
+ * creator's hand (2.8.1, IKEV2.md 2.2).
+ *
+ *   HDR, SK {[N(REKEY_SA),] [N(USE_TRANSPORT_MODE),] SA, Ni, [KEi,] TSi, TSr}  -->
+ *                                    <--  HDR, SK {[N(USE_TRANSPORT_MODE),] SA, Nr, [KEr,] TSi, TSr}  |  HDR, SK {N(error)}
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "ike/internal.h"
+
+/* ---- our request ---- */
+
+static int write_request(struct ike *ike, struct sa *sa, struct work *work, uint64_t now)
+{
+	const struct kid *old = kid_at(ike, work->old_kid);
+	const struct kex *kex = kex_find(work->kex);
+	uint8_t value[KEX_PUBLIC_MAX];
+	struct message message;
+	int rc;
+
+	if (!kex)
+		return -ENOTSUP;
+	rc = kex_start(kex, value, &work->private);
+	if (rc)
+		return rc;
+	send_begin(ike, &message);
+	if (old)
+		message_notify(&message, PROTOCOL_ESP, NOTIFY_REKEY_SA, VIEW_OF(&old->child.spi_in_be), VIEW_NONE);
+	if (!old || !old->child.tunnel)
+		message_notify(&message, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, VIEW_NONE, VIEW_NONE);
+	child_write_spi(&message, &ike->offer_child_rekey, NULL, work->spi_in_be);
+	message_nonce(&message, VIEW_OF(work->nonce));
+	message_ke(&message, kex->id, view_of(value, kex->start_len));
+	child_write_ts(&message, sa, true);
+	return send_request(ike, sa, old ? REQUEST_REKEY_CHILD : REQUEST_NEW_CHILD, EXCHANGE_CREATE_CHILD_SA, &message,
+			    now);
+}
+
+/* The peer has no time for it, or we have no room: once more, later (RFC 7296 2.25). */
+static void later(struct ike *ike, struct sa *sa, struct kid *old, uint64_t now)
+{
+	sa->retry_ns = nstime_add(now, ike_jitter(ike, IKE_TEMPORARY_WAIT, 50));
+	if (old) {
+		old->rekey_wanted = true;
+		sa->wants |= WANT_REKEY_KID;
+	} else {
+		sa->wants |= WANT_NEW_KID;
+	}
+	if (++sa->temporary >= IKE_TEMPORARY_MAX) {
+		sa->down_reason = IKE_REFUSED;
+		sa->wants |= WANT_CLOSE;
+		sa->retry_ns = now;
+	}
+}
+
+void create_start(struct ike *ike, struct sa *sa, struct kid *old, uint64_t now)
+{
+	struct work *work = work_new(ike, &sa->work);
+
+	if (!work) {
+		later(ike, sa, old, now);
+		return;
+	}
+	work->kex = ike->options.profile.kex[0];
+	work->old_kid = old ? kid_ref(ike, old) : 0;
+	work->spi_in_be = child_spi(ike, sa);
+	ike_random(ike, &work->private, sizeof(work->private));
+	ike_random(ike, work->nonce, sizeof(work->nonce));
+	if (!work->spi_in_be || write_request(ike, sa, work, now)) {
+		work_free(ike, &sa->work);
+		later(ike, sa, old, now);
+	}
+}
+
+/* ---- the peer's request ---- */
+
+/* What both ends need of SA, KE, nonces and selectors: fills `child` and its keys. 0, a notify, or our trouble. */
+static int agree(struct ike *ike, struct received *in, struct work *work, struct child *child,
+		 uint8_t low_nonce[NONCE_LEN])
+{
+	uint8_t value[KEX_PUBLIC_MAX], shared[KEX_SHARED_MAX];
+	const struct offer *offer = &ike->offer_child_rekey;
+	struct ke ke = { .group = KE_NONE };
+	const struct kex *kex;
+	struct view nonce;
+	int rc = nonce_parse(&nonce, in->chain.payload[SLOT_NONCE]);
+
+	if (!rc && chain_has(&in->chain, SLOT_KE))
+		rc = ke_parse(&ke, in->chain.payload[SLOT_KE]);
+	if (rc)
+		return rc;
+	/* No KE payload: without, if that is offered. */
+	if (ke.group == KE_NONE && !ike->options.profile.child_pfs_required)
+		rc = child_agree(ike, in->sa, child, &work->suite, &in->chain, true, &ike->offer_child, KE_NONE);
+	if (ke.group != KE_NONE || rc == NOTIFY_NO_PROPOSAL_CHOSEN || ike->options.profile.child_pfs_required)
+		rc = child_agree(ike, in->sa, child, &work->suite, &in->chain, true, offer, ke.group);
+	if (rc)
+		return rc;
+	if (work->suite.ke != ke.group && work->suite.ke != KE_NONE)
+		return NOTIFY_INVALID_KE_PAYLOAD;
+	nonce_low(low_nonce, nonce, VIEW_OF(work->nonce));
+	if (work->suite.ke == KE_NONE)
+		return keymat_child(child, &in->sa->keys, false, nonce, VIEW_OF(work->nonce), VIEW_NONE, VIEW_NONE);
+	kex = kex_find(work->suite.ke);
+	if (!kex)
+		return -ENOTSUP;
+	work->kex = kex->id;
+	rc = kex_respond(kex, value, shared, ke.data, &work->private);
+	if (!rc)
+		rc = keymat_child(child, &in->sa->keys, false, nonce, VIEW_OF(work->nonce),
+				  view_of(shared, kex->shared_len), VIEW_NONE);
+	secret_wipe(shared, sizeof(shared));
+	return rc == -EBADMSG ? NOTIFY_INVALID_SYNTAX : rc;
+}
+
+static bool has_live_kid(const struct ike *ike, const struct sa *sa)
+{
+	for (const struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next))
+		if (kid->state == KID_UP || kid->state == KID_INSTALLING)
+			return true;
+	return false;
+}
+
+/* Which Child SA the request is about: 0 and *old (NULL: a new one), or the notify that refuses. */
+static int find_old(struct ike *ike, const struct sa *sa, const struct notify *rekey, struct kid **old)
+{
+	uint32_t spi_be;
+
+	*old = NULL;
+	if (sa->request.kind == REQUEST_REKEY_SA)
+		return NOTIFY_TEMPORARY_FAILURE;
+	if (!rekey)
+		return has_live_kid(ike, sa) || sa->request.kind == REQUEST_NEW_CHILD ? NOTIFY_NO_ADDITIONAL_SAS : 0;
+	if (rekey->protocol != PROTOCOL_ESP || rekey->spi.len != sizeof(spi_be))
+		return NOTIFY_CHILD_SA_NOT_FOUND;
+	memcpy(&spi_be, rekey->spi.at, sizeof(spi_be));
+	*old = kid_by_out(ike, sa, spi_be);
+	if (!*old)
+		return NOTIFY_CHILD_SA_NOT_FOUND;
+	return (*old)->state == KID_UP ? 0 : NOTIFY_TEMPORARY_FAILURE;
+}
+
+static void refuse(struct ike *ike, struct sa *sa, int notify, const struct notify *rekey, uint16_t group, uint64_t now)
+{
+	uint8_t wanted[2] = { (uint8_t)(group >> 8), (uint8_t)group };
+	struct message message;
+
+	send_begin(ike, &message);
+	if (notify == NOTIFY_CHILD_SA_NOT_FOUND)
+		message_notify(&message, PROTOCOL_ESP, (uint16_t)notify, rekey->spi.len == 4 ? rekey->spi : VIEW_NONE,
+			       VIEW_NONE);
+	else
+		message_notify(&message, PROTOCOL_NONE, (uint16_t)notify, VIEW_NONE,
+			       notify == NOTIFY_INVALID_KE_PAYLOAD ? VIEW_OF(wanted) : VIEW_NONE);
+	if (send_response(ike, sa, EXCHANGE_CREATE_CHILD_SA, &message, now))
+		sa_drop(ike, sa, IKE_OUR_TROUBLE, now);
+	else if (notify == NOTIFY_INVALID_SYNTAX)
+		sa_drop(ike, sa, IKE_BROKEN, now);
+}
+
+static int start_child(struct ike *ike, struct received *in, struct work *work, struct kid *old, uint64_t now)
+{
+	struct sa *sa = in->sa;
+	struct child child = { 0 };
+	uint8_t low_nonce[NONCE_LEN];
+	struct work *ours = sa_work(ike, sa);
+	struct kid *kid;
+	int rc;
+
+	ike_random(ike, work->nonce, sizeof(work->nonce));
+	ike_random(ike, &work->private, sizeof(work->private));
+	work->mid = in->header.mid;
+	work->old_kid = old ? kid_ref(ike, old) : 0;
+	rc = agree(ike, in, work, &child, low_nonce);
+	if (rc)
+		return rc;
+	kid = kid_new(ike, sa, child_spi(ike, sa), now);
+	if (!kid) {
+		secret_wipe(&child, sizeof(child));
+		return NOTIFY_TEMPORARY_FAILURE;
+	}
+	child.spi_in_be = kid->child.spi_in_be;
+	kid->child = child;
+	secret_wipe(&child, sizeof(child));
+	memcpy(kid->low_nonce, low_nonce, NONCE_LEN);
+	work->kid = kid_ref(ike, kid);
+	if (ours && old && ours->old_kid == work->old_kid)
+		ours->rival = work->kid; /* both at once: settled when our response is there */
+	/* The peer switches first; a new one has nothing to switch from. */
+	kid_up(ike, kid, !old, old ? old->child.spi_in_be : 0);
+	return 0;
+}
+
+void create_on_request(struct ike *ike, struct received *in, uint64_t now)
+{
+	const struct notify *rekey = chain_notify(&in->chain, NOTIFY_REKEY_SA);
+	struct sa *sa = in->sa;
+	struct kid *old = NULL;
+	struct work *work;
+	int rc;
+
+	if (sa->state != SA_ESTABLISHED) {
+		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, NULL, KE_NONE, now);
+		return;
+	}
+	if (!chain_has(&in->chain, SLOT_TSI) && !chain_has(&in->chain, SLOT_TSR)) {
+		rekey_on_request(ike, in, now);
+		return;
+	}
+	rc = find_old(ike, sa, rekey, &old);
+	work = rc ? NULL : work_new(ike, &sa->peer_work);
+	if (!rc)
+		rc = work ? start_child(ike, in, work, old, now) : NOTIFY_TEMPORARY_FAILURE;
+	if (rc) {
+		uint16_t group = work ? work->suite.ke : KE_NONE;
+
+		work_free(ike, &sa->peer_work);
+		refuse(ike, sa, rc > 0 ? rc : NOTIFY_TEMPORARY_FAILURE, rekey, group, now);
+	}
+}
+
+static int write_response(struct ike *ike, const struct sa *sa, struct message *message, const struct work *work,
+			  const struct kid *kid)
+{
+	const struct kex *kex = work->suite.ke ? kex_find(work->suite.ke) : NULL;
+	uint8_t value[KEX_PUBLIC_MAX];
+	int rc = kex ? kex_start(kex, value, &work->private) : 0;
+
+	if (rc)
+		return rc;
+	send_begin(ike, message);
+	if (!kid->child.tunnel)
+		message_notify(message, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, VIEW_NONE, VIEW_NONE);
+	child_write_spi(message, NULL, &work->suite, kid->child.spi_in_be);
+	message_nonce(message, VIEW_OF(work->nonce));
+	if (kex)
+		message_ke(message, kex->id, view_of(value, kex->start_len));
+	child_write_ts(message, sa, false);
+	return 0;
+}
+
+/* The kernel has the inbound SA of what the peer wants: now it may know (RFC 7296 2.8). */
+static void respond(struct ike *ike, struct sa *sa, struct kid *kid, int error, uint64_t now)
+{
+	struct work *work = sa_peer_work(ike, sa), *ours = sa_work(ike, sa);
+	struct kid *old = kid_at(ike, work->old_kid);
+	struct message message;
+
+	if (!error && write_response(ike, sa, &message, work, kid))
+		error = -EIO;
+	if (error) {
+		if (ours && ours->rival == kid_ref(ike, kid))
+			ours->rival = 0;
+		kid_remove(ike, kid);
+		work_free(ike, &sa->peer_work);
+		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, NULL, KE_NONE, now);
+		return;
+	}
+	kid_installed(kid);
+	work_free(ike, &sa->peer_work);
+	if (send_response(ike, sa, EXCHANGE_CREATE_CHILD_SA, &message, now)) {
+		sa_drop(ike, sa, IKE_OUR_TROUBLE, now);
+		return;
+	}
+	if (old && !old->heir && !(ours && ours->rival == kid_ref(ike, kid)))
+		kid_replace(ike, old, kid, now);
+}
+
+/* ---- our response ---- */
+
+static void on_refused(struct ike *ike, struct sa *sa, struct work *work, const struct notify *error, uint64_t now)
+{
+	struct kid *old = kid_at(ike, work->old_kid);
+	bool has_rival = work->rival != 0;
+	uint16_t group = error->data.len == 2 ? (uint16_t)(error->data.at[0] << 8 | error->data.at[1]) : KE_NONE;
+
+	if (error->type == NOTIFY_INVALID_KE_PAYLOAD && group != work->kex && ++work->ke_rounds <= IKE_KE_ROUNDS &&
+	    proposal_offers(&ike->offer_child_rekey, TRANSFORM_KE, group) && kex_find(group)) {
+		work->kex = group;
+		ike_random(ike, &work->private, sizeof(work->private));
+		if (!write_request(ike, sa, work, now))
+			return;
+	}
+	if (has_rival && old)
+		kid_replace(ike, old, kid_at(ike, work->rival), now); /* the peer's is the one */
+	work_free(ike, &sa->work);
+	if (has_rival)
+		return;
+	sa->notify = error->type;
+	if (error->type == NOTIFY_CHILD_SA_NOT_FOUND) {
+		if (old && !old->heir)
+			kid_remove(ike, old);
+		if (!has_live_kid(ike, sa))
+			sa->wants |= WANT_NEW_KID;
+	} else if (error->type == NOTIFY_NO_ADDITIONAL_SAS || error->type == NOTIFY_INVALID_SYNTAX) {
+		/* RFC 7815 peers cannot rekey: the caller makes a fresh IKE SA. */
+		sa->down_reason = IKE_REFUSED;
+		sa->wants |= WANT_CLOSE;
+	} else {
+		later(ike, sa, old, now);
+	}
+}
+
+/* The keys of what the peer agreed to. */
+static int finish(struct ike *ike, struct received *in, struct work *work, struct child *child,
+		  uint8_t low_nonce[NONCE_LEN])
+{
+	uint8_t shared[KEX_SHARED_MAX];
+	const struct kex *kex;
+	struct view nonce;
+	struct ke ke;
+	int rc;
+
+	if (!chain_has(&in->chain, SLOT_NONCE) || nonce_parse(&nonce, in->chain.payload[SLOT_NONCE]))
+		return -EBADMSG;
+	child->spi_in_be = work->spi_in_be;
+	rc = child_agree(ike, in->sa, child, &work->suite, &in->chain, false, &ike->offer_child_rekey, KE_NONE);
+	if (rc)
+		return rc > 0 ? -EBADMSG : rc;
+	nonce_low(low_nonce, nonce, VIEW_OF(work->nonce));
+	if (work->suite.ke == KE_NONE)
+		return keymat_child(child, &in->sa->keys, true, VIEW_OF(work->nonce), nonce, VIEW_NONE, VIEW_NONE);
+	kex = kex_find(work->kex);
+	if (work->suite.ke != work->kex || !chain_has(&in->chain, SLOT_KE) ||
+	    ke_parse(&ke, in->chain.payload[SLOT_KE]) || ke.group != work->kex)
+		return -EBADMSG;
+	rc = kex_finish(kex, shared, ke.data, &work->private);
+	if (!rc)
+		rc = keymat_child(child, &in->sa->keys, true, VIEW_OF(work->nonce), nonce,
+				  view_of(shared, kex->shared_len), VIEW_NONE);
+	secret_wipe(shared, sizeof(shared));
+	return rc;
+}
+
+void create_on_response(struct ike *ike, struct received *in, uint64_t now)
+{
+	struct sa *sa = in->sa;
+	struct work *work = sa_work(ike, sa);
+	const struct notify *error = chain_error(&in->chain);
+	struct child child = { 0 };
+	uint8_t low_nonce[NONCE_LEN];
+	const struct kid *old;
+	struct kid *kid;
+
+	if (sa->request.kind == REQUEST_REKEY_SA) {
+		rekey_on_response(ike, in, now);
+		return;
+	}
+	send_done(ike, sa);
+	if (error) {
+		on_refused(ike, sa, work, error, now);
+		return;
+	}
+	sa->temporary = 0;
+	/* What was not offered, or a bad key exchange: nothing of this SA is worth going on (RFC 6989 2.5). */
+	kid = finish(ike, in, work, &child, low_nonce) ? NULL : kid_new(ike, sa, work->spi_in_be, now);
+	if (!kid) {
+		secret_wipe(&child, sizeof(child));
+		work_free(ike, &sa->work);
+		sa->down_reason = IKE_BROKEN;
+		sa->wants |= WANT_CLOSE;
+		return;
+	}
+	kid->child = child;
+	secret_wipe(&child, sizeof(child));
+	kid->mine = true;
+	memcpy(kid->low_nonce, low_nonce, NONCE_LEN);
+	work->kid = kid_ref(ike, kid);
+	old = kid_at(ike, work->old_kid);
+	kid_up(ike, kid, true, old ? old->child.spi_in_be : 0);
+}
+
+/* Three Child SAs for one pair at most; one stays (RFC 7296 2.8.1). */
+static void settle(struct ike *ike, struct sa *sa, struct kid *mine, uint64_t now)
+{
+	struct work *work = sa_work(ike, sa);
+	struct kid *old = kid_at(ike, work->old_kid), *rival = kid_at(ike, work->rival);
+
+	if (!rival) {
+		if (old) {
+			kid_replace(ike, old, mine, now);
+			old->state = KID_DELETING;
+			old->drop_ns = NSTIME_NEVER;
+		}
+		return;
+	}
+	ike->counts.collisions++;
+	if (memcmp(mine->low_nonce, rival->low_nonce, NONCE_LEN) < 0) {
+		/* Mine holds the lowest: I made it, I delete it. The peer deletes the old one. */
+		if (old)
+			kid_replace(ike, old, rival, now);
+		kid_replace(ike, mine, rival, now);
+		mine->state = KID_DELETING;
+		mine->drop_ns = NSTIME_NEVER;
+		kid_use(ike, rival);
+		return;
+	}
+	kid_replace(ike, rival, mine, now);
+	if (old) {
+		kid_replace(ike, old, mine, now);
+		old->state = KID_DELETING;
+		old->drop_ns = NSTIME_NEVER;
+	}
+}
+
+void create_on_installed(struct ike *ike, struct sa *sa, struct kid *kid, int error, uint64_t now)
+{
+	struct work *work = sa_work(ike, sa), *peers = sa_peer_work(ike, sa);
+
+	if (peers && peers->kid == kid_ref(ike, kid)) {
+		respond(ike, sa, kid, error, now);
+		return;
+	}
+	if (!work || work->kid != kid_ref(ike, kid))
+		return;
+	kid_installed(kid);
+	if (error) {
+		/* The peer has it: it must go, the old one stays. */
+		kid->state = KID_DELETING;
+		later(ike, sa, kid_at(ike, work->old_kid), now);
+	} else {
+		settle(ike, sa, kid, now);
+	}
+	work_free(ike, &sa->work);
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The engine against itself, the straight ways: set-up by each method of authentication, retransmission, rekeying and
+ * closing from either side, NAT, restarts. What goes wrong is in test_ike_cve.c and in the simulator.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "ike_duo.h"
+
+static struct duo duo;
+
+static void assert_up(unsigned int sending)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(duo_sending(&duo, i), sending);
+		assert_int_equal(duo_counts(&duo, i).established, 1);
+		assert_int_equal(duo_counts(&duo, i).outputs_lost, 0);
+	}
+	assert_true(duo_agree(&duo));
+}
+
+/* Nothing of a finished conversation stays: blocks are those of the last response. */
+static void assert_empty(void)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		struct ike_counts counts = duo_counts(&duo, i);
+
+		assert_int_equal(counts.sas, 0);
+		assert_int_equal(counts.children, 0);
+		assert_int_equal(counts.half_open, 0);
+		assert_int_equal(counts.blocks, 0);
+		assert_int_equal(counts.established, 0);
+	}
+}
+
+static void test_set_up(void **state)
+{
+	(void)state;
+	duo_start(&duo, NULL);
+	duo_connect(&duo, 0);
+	duo_run(&duo);
+	assert_up(1);
+	assert_int_equal(duo.sent[0], 2);
+	assert_int_equal(duo.sent[1], 2);
+	assert_int_equal(duo.host[0].ups, 1);
+	assert_int_equal(duo.host[1].ups, 1);
+	assert_int_equal(duo.host[1].last_ask.ask.id.type, 11);
+	ike_close(duo.host[0].ike, duo.host[0].sa, duo.now);
+	duo_drain(&duo, 0);
+	duo_run(&duo);
+	assert_int_equal(duo.host[0].reason, IKE_CLOSED);
+	assert_int_equal(duo.host[1].reason, IKE_CLOSED_BY_PEER);
+	assert_empty();
+	duo_end(&duo);
+}
+
+static void test_rekey_child(void **state)
+{
+	(void)state;
+	for (unsigned int by = 0; by < 2; by++) {
+		uint32_t before;
+
+		duo_start(&duo, NULL);
+		duo_connect(&duo, 0);
+		duo_run(&duo);
+		before = duo.host[0].kids[0].keys.spi_in_be;
+		ike_rekey_child(duo.host[by].ike, duo.host[by].kids[0].handle, duo.now);
+		duo_drain(&duo, by);
+		duo_run(&duo);
+		assert_up(1);
+		duo_pass(&duo, 6 * NSTIME_S);
+		assert_up(1);
+		assert_int_equal(duo.host[0].kid_count, 1);
+		assert_int_equal(duo.host[1].kid_count, 1);
+		assert_int_not_equal(duo.host[0].kids[0].keys.spi_in_be, before);
+		duo_end(&duo);
+	}
+}
+
+static void test_rekey_sa(void **state)
+{
+	(void)state;
+	for (unsigned int by = 0; by < 2; by++) {
+		duo_start(&duo, NULL);
+		duo_connect(&duo, 0);
+		duo_run(&duo);
+		ike_rekey(duo.host[by].ike, duo.host[by].sa, duo.now);
+		duo_drain(&duo, by);
+		duo_run(&duo);
+		assert_up(1);
+		assert_int_equal(duo.host[0].replaced, 1);
+		assert_int_equal(duo.host[1].replaced, 1);
+		assert_int_equal(duo_counts(&duo, 0).sas, 1);
+		assert_int_equal(duo_counts(&duo, 1).sas, 1);
+		/* The new SA works in both directions. */
+		ike_rekey_child(duo.host[0].ike, duo.host[0].kids[0].handle, duo.now);
+		duo_drain(&duo, 0);
+		duo_run(&duo);
+		ike_probe(duo.host[1].ike, duo.host[1].sa, duo.now);
+		duo_drain(&duo, 1);
+		duo_run(&duo);
+		assert_up(1);
+		duo_end(&duo);
+	}
+}
+
+static void test_crossing(void **state)
+{
+	(void)state;
+	duo_start(&duo, NULL);
+	duo_connect(&duo, 0);
+	duo_connect(&duo, 1);
+	duo_run(&duo);
+	assert_true(duo_agree(&duo));
+	duo_pass(&duo, 10 * NSTIME_S);
+	assert_up(1);
+	assert_int_equal(duo_counts(&duo, 0).sas, 1);
+	duo_end(&duo);
+}
+
+static void test_cookie(void **state)
+{
+	(void)state;
+	duo_start(&duo, NULL);
+	duo_end(&duo);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_set_up),	 cmocka_unit_test(test_rekey_child), cmocka_unit_test(test_rekey_sa),
+		cmocka_unit_test(test_crossing), cmocka_unit_test(test_cookie),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
