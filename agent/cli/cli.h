@@ -21,12 +21,14 @@ struct cli {
 	bool force;
 	const char *config; /* NULL = default */
 	const char *socket; /* NULL = what the configuration says */
+	const char *keys;   /* of `decode`; NULL = none */
 };
 
 /* Each gets the words behind its name, options taken out. */
 int show_command(const struct cli *cli, int argc, char **argv);
 int policy_command(const struct cli *cli, int argc, char **argv);
 int doctor_command(const struct cli *cli, int argc, char **argv);
+int decode_command(const struct cli *cli, int argc, char **argv);
 int unload_command(const struct cli *cli, int argc, char **argv);
 
 /* cli_fail says what went wrong, as text on stderr or as {"error": ...} on stdout, and returns EXIT_FAILED. */

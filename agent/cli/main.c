@@ -23,6 +23,7 @@ enum option_flag {
 	OPTION_FOREGROUND = 0x8,
 	OPTION_FORCE = 0x10,
 	OPTION_HELP = 0x20,
+	OPTION_KEYS = 0x40,
 };
 
 struct command {
@@ -75,6 +76,19 @@ static const struct command commands[] = {
 	  "  holdfast doctor\n"
 	  "  holdfast doctor --config ./new.conf && systemctl restart holdfast\n",
 	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, doctor_command },
+	{ "decode", "An IKE message, payload by payload", "holdfast decode FILE [--keys FILE] [--json]",
+	  "Shows what one IKEv2 message says. The file holds its octets, or hexadecimal\n"
+	  "digits; - is the standard input. What is malformed is said with its place, and\n"
+	  "the exit code is 1 then. No agent is needed, and none is asked.\n"
+	  "\n"
+	  "  --keys FILE     open what is sealed with keys in the form of Wireshark's table\n"
+	  "                  ikev2_decryption_table\n"
+	  "\n"
+	  "Examples:\n"
+	  "  holdfast decode message.bin\n"
+	  "  tshark -r trace.pcap -Y isakmp -T fields -e udp.payload -c 1 |\n"
+	  "      holdfast decode - --json\n",
+	  OPTION_JSON | OPTION_KEYS, decode_command },
 	{ "unload", "Take everything of Holdfast out of the kernel", "holdfast unload [--force] [--json]",
 	  "Detaches the programs and removes maps, SAs and policies. From then on nothing\n"
 	  "is held or sealed, private addresses included. Refuses while an agent runs.\n"
@@ -97,13 +111,10 @@ static const struct command commands[] = {
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static const struct option long_options[] = {
-	{ "json", no_argument, NULL, OPTION_JSON },
-	{ "config", required_argument, NULL, OPTION_CONFIG },
-	{ "socket", required_argument, NULL, OPTION_SOCKET },
-	{ "foreground", no_argument, NULL, OPTION_FOREGROUND },
-	{ "force", no_argument, NULL, OPTION_FORCE },
-	{ "help", no_argument, NULL, OPTION_HELP },
-	{ NULL, 0, NULL, 0 },
+	{ "json", no_argument, NULL, OPTION_JSON },	      { "config", required_argument, NULL, OPTION_CONFIG },
+	{ "socket", required_argument, NULL, OPTION_SOCKET }, { "foreground", no_argument, NULL, OPTION_FOREGROUND },
+	{ "force", no_argument, NULL, OPTION_FORCE },	      { "keys", required_argument, NULL, OPTION_KEYS },
+	{ "help", no_argument, NULL, OPTION_HELP },	      { NULL, 0, NULL, 0 },
 };
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -231,6 +242,7 @@ static int read_options(struct cli *cli, const struct command *command, int argc
 		cli->force |= flag == OPTION_FORCE;
 		cli->config = flag == OPTION_CONFIG ? optarg : cli->config;
 		cli->socket = flag == OPTION_SOCKET ? optarg : cli->socket;
+		cli->keys = flag == OPTION_KEYS ? optarg : cli->keys;
 	}
 	return -1;
 }

@@ -8,26 +8,31 @@ _holdfast() {
 
 	COMPREPLY=()
 	case $previous in
-	--config | --socket)
+	--config | --socket | --keys)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 		;;
 	esac
 	if ((COMP_CWORD == 1)); then
-		words='run status policy doctor unload help version'
+		words='run status policy doctor decode unload help version'
 	elif [[ $current == -* ]]; then
 		case $command in
 		run) words='--config --foreground --help' ;;
 		status | doctor) words='--json --config --socket --help' ;;
 		policy) words='--json --config --socket --help' ;;
+		decode) words='--keys --json --help' ;;
 		unload) words='--force --json --config --socket --help' ;;
 		version) words='--json --help' ;;
 		esac
+	elif [[ $command == decode ]]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		return
 	elif ((COMP_CWORD == 2)); then
 		case $command in
 		policy) words=test ;;
-		help) words='run status policy doctor unload help version' ;;
+		help) words='run status policy doctor decode unload help version' ;;
 		esac
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
