@@ -283,14 +283,11 @@ int spki_check(enum sign_kind *kind, struct view spki)
 
 static int number_of(uint8_t *out, size_t len, const EVP_PKEY *pkey, const char *name)
 {
-	BIGNUM *number = NULL;
-	int got;
+	OWN_BN BIGNUM *number = NULL;
 
 	if (EVP_PKEY_get_bn_param(pkey, name, &number) != 1)
 		return lib_fail(-EIO);
-	got = BN_bn2binpad(number, out, (int)len);
-	BN_free(number);
-	return got == (int)len ? 0 : lib_fail(-ENOTSUP);
+	return BN_bn2binpad(number, out, (int)len) == (int)len ? 0 : lib_fail(-ENOTSUP);
 }
 
 static int of_rsa(uint8_t *out, size_t *len, const EVP_PKEY *pkey)
