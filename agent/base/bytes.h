@@ -18,8 +18,10 @@ struct view {
 };
 
 #define VIEW_NONE ((struct view){ NULL, 0 })
-/* VIEW_OF is an array's octets. */
-#define VIEW_OF(array) ((struct view){ (const uint8_t *)(array), sizeof(array) })
+/* VIEW_OF is an array's octets. A pointer does not compile: its size would be taken for the array's. */
+#define VIEW_OF(array) ((struct view){ (const uint8_t *)(array), sizeof(array) + 0 * VIEW_REFUSES_POINTER(array) })
+#define VIEW_REFUSES_POINTER(array) \
+	sizeof(char[1 - 2 * !!__builtin_types_compatible_p(__typeof__(array), __typeof__(&(array)[0]))])
 
 static inline struct view view_of(const void *at, size_t len)
 {

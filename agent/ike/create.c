@@ -29,7 +29,7 @@ static int write_request(struct ike *ike, struct sa *sa, struct work *work, uint
 		return rc;
 	send_begin(ike, &message);
 	if (old)
-		message_notify(&message, PROTOCOL_ESP, NOTIFY_REKEY_SA, VIEW_OF(&old->child.spi_in_be), VIEW_NONE);
+		message_notify(&message, PROTOCOL_ESP, NOTIFY_REKEY_SA, view_of(&old->child.spi_in_be, 4), VIEW_NONE);
 	if (!old || !old->child.tunnel)
 		message_notify(&message, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, VIEW_NONE, VIEW_NONE);
 	child_write_spi(&message, &ike->offer_child_rekey, NULL, work->spi_in_be);

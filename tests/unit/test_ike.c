@@ -19,6 +19,8 @@ static void assert_up(unsigned int sending)
 		assert_int_equal(duo_sending(&duo, i), sending);
 		assert_int_equal(duo_counts(&duo, i).established, 1);
 		assert_int_equal(duo_counts(&duo, i).outputs_lost, 0);
+		assert_int_equal(duo_counts(&duo, i).bad_syntax, 0);
+		assert_int_equal(duo_counts(&duo, i).bad_icv, 0);
 	}
 	assert_true(duo_agree(&duo));
 }
