@@ -84,6 +84,21 @@ static int finish(const struct kex *kex, uint8_t *shared, struct view theirs, co
 
 const struct kex_impl kex_mlkem768 = { .start = start, .respond = respond, .finish = finish };
 
+/* One exchange with itself. The names above are a newer library's, and one that knows them otherwise must not be offered. */
+static int try_out(void)
+{
+	static uint8_t key[KEY_LEN], ciphertext[CIPHERTEXT_LEN];
+	const struct kex_private mine = { { 0 } };
+	uint8_t theirs[SHARED_LEN], ours[SHARED_LEN];
+	int rc = start(NULL, key, &mine);
+
+	if (!rc)
+		rc = respond(NULL, ciphertext, theirs, VIEW_OF(key), &mine);
+	if (!rc)
+		rc = finish(NULL, ours, VIEW_OF(ciphertext), &mine);
+	return rc || memcmp(ours, theirs, SHARED_LEN) != 0 ? -ENOTSUP : 0;
+}
+
 int kex_mlkem768_open(void)
 {
 	EVP_KEM *kem = EVP_KEM_fetch(NULL, NAME, NULL);
@@ -92,7 +107,7 @@ int kex_mlkem768_open(void)
 		return lib_fail(-ENOTSUP);
 	EVP_KEM_free(kem);
 	maker = EVP_PKEY_CTX_new_from_name(NULL, NAME, NULL);
-	return maker && EVP_PKEY_fromdata_init(maker) == 1 ? 0 : lib_fail(-ENOTSUP);
+	return maker ? try_out() : lib_fail(-ENOTSUP);
 }
 
 void kex_mlkem768_close(void)

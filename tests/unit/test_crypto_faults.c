@@ -63,61 +63,61 @@ typedef const OSSL_PARAM PARAMS;
 
 FAULT(BN_CTX *, NULL, BN_CTX_new, (void), ())
 FAULT(BN_MONT_CTX *, NULL, BN_MONT_CTX_new, (void), ())
-FAULT(int, 0, BN_MONT_CTX_set, (BN_MONT_CTX * a, const BIGNUM *b, BN_CTX *c), (a, b, c))
-FAULT(int, 0, BN_add_word, (BIGNUM * a, BN_ULONG b), (a, b))
-FAULT(int, 0, BN_sub_word, (BIGNUM * a, BN_ULONG b), (a, b))
-FAULT(int, 0, BN_set_word, (BIGNUM * a, BN_ULONG b), (a, b))
-FAULT(int, 0, BN_set_bit, (BIGNUM * a, int b), (a, b))
+FAULT(int, -1, BN_MONT_CTX_set, (BN_MONT_CTX * a, const BIGNUM *b, BN_CTX *c), (a, b, c))
+FAULT(int, -1, BN_add_word, (BIGNUM * a, BN_ULONG b), (a, b))
+FAULT(int, -1, BN_sub_word, (BIGNUM * a, BN_ULONG b), (a, b))
+FAULT(int, -1, BN_set_word, (BIGNUM * a, BN_ULONG b), (a, b))
+FAULT(int, -1, BN_set_bit, (BIGNUM * a, int b), (a, b))
 FAULT(BIGNUM *, NULL, BN_bin2bn, (const unsigned char *a, int b, BIGNUM *c), (a, b, c))
 FAULT(int, -1, BN_bn2binpad, (const BIGNUM *a, unsigned char *b, int c), (a, b, c))
-FAULT(int, 0, BN_div, (BIGNUM * a, BIGNUM *b, const BIGNUM *c, const BIGNUM *d, BN_CTX *e), (a, b, c, d, e))
+FAULT(int, -1, BN_div, (BIGNUM * a, BIGNUM *b, const BIGNUM *c, const BIGNUM *d, BN_CTX *e), (a, b, c, d, e))
 FAULT(BIGNUM *, NULL, BN_dup, (const BIGNUM *a), (a))
 FAULT(BIGNUM *, NULL, BN_new, (void), ())
 FAULT(BIGNUM *, NULL, BN_get_rfc3526_prime_2048, (BIGNUM * a), (a))
-FAULT(int, 0, BN_mod_exp_mont_consttime,
+FAULT(int, -1, BN_mod_exp_mont_consttime,
       (BIGNUM * a, const BIGNUM *b, const BIGNUM *c, const BIGNUM *d, BN_CTX *e, BN_MONT_CTX *f), (a, b, c, d, e, f))
 FAULT(void *, NULL, CRYPTO_malloc, (size_t a, const char *b, int c), (a, b, c))
 FAULT(void *, NULL, CRYPTO_zalloc, (size_t a, const char *b, int c), (a, b, c))
 FAULT(EC_GROUP *, NULL, EC_GROUP_new_by_curve_name, (int a), (a))
 FAULT(const BIGNUM *, NULL, EC_GROUP_get0_order, (const EC_GROUP *a), (a))
 FAULT(EC_POINT *, NULL, EC_POINT_new, (const EC_GROUP *a), (a))
-FAULT(int, 0, EC_POINT_get_affine_coordinates, (const EC_GROUP *a, const EC_POINT *b, BIGNUM *c, BIGNUM *d, BN_CTX *e),
+FAULT(int, -1, EC_POINT_get_affine_coordinates, (const EC_GROUP *a, const EC_POINT *b, BIGNUM *c, BIGNUM *d, BN_CTX *e),
       (a, b, c, d, e))
 FAULT(int, -1, EC_POINT_is_on_curve, (const EC_GROUP *a, const EC_POINT *b, BN_CTX *c), (a, b, c))
-FAULT(int, 0, EC_POINT_mul,
+FAULT(int, -1, EC_POINT_mul,
       (const EC_GROUP *a, EC_POINT *b, const BIGNUM *c, const EC_POINT *d, const BIGNUM *e, BN_CTX *f),
       (a, b, c, d, e, f))
-FAULT(int, 0, EC_POINT_oct2point, (const EC_GROUP *a, EC_POINT *b, const unsigned char *c, size_t d, BN_CTX *e),
+FAULT(int, -1, EC_POINT_oct2point, (const EC_GROUP *a, EC_POINT *b, const unsigned char *c, size_t d, BN_CTX *e),
       (a, b, c, d, e))
 FAULT(size_t, 0, EC_POINT_point2oct,
       (const EC_GROUP *a, const EC_POINT *b, point_conversion_form_t c, unsigned char *d, size_t e, BN_CTX *f),
       (a, b, c, d, e, f))
 FAULT(EVP_CIPHER_CTX *, NULL, EVP_CIPHER_CTX_new, (void), ())
 FAULT(int, -1, EVP_CIPHER_CTX_ctrl, (EVP_CIPHER_CTX * a, int b, int c, void *d), (a, b, c, d))
-FAULT(int, 0, EVP_CIPHER_CTX_reset, (EVP_CIPHER_CTX * a), (a))
-FAULT(int, 0, EVP_CIPHER_CTX_set_padding, (EVP_CIPHER_CTX * a, int b), (a, b))
+FAULT(int, -1, EVP_CIPHER_CTX_reset, (EVP_CIPHER_CTX * a), (a))
+FAULT(int, -1, EVP_CIPHER_CTX_set_padding, (EVP_CIPHER_CTX * a, int b), (a, b))
 FAULT(EVP_CIPHER *, NULL, EVP_CIPHER_fetch, (OSSL_LIB_CTX * a, const char *b, const char *c), (a, b, c))
-FAULT(int, 0, EVP_EncryptInit_ex2,
+FAULT(int, -1, EVP_EncryptInit_ex2,
       (EVP_CIPHER_CTX * a, const EVP_CIPHER *b, const unsigned char *c, const unsigned char *d, PARAMS e[]),
       (a, b, c, d, e))
-FAULT(int, 0, EVP_DecryptInit_ex2,
+FAULT(int, -1, EVP_DecryptInit_ex2,
       (EVP_CIPHER_CTX * a, const EVP_CIPHER *b, const unsigned char *c, const unsigned char *d, PARAMS e[]),
       (a, b, c, d, e))
-FAULT(int, 0, EVP_EncryptUpdate, (EVP_CIPHER_CTX * a, unsigned char *b, int *c, const unsigned char *d, int e),
+FAULT(int, -1, EVP_EncryptUpdate, (EVP_CIPHER_CTX * a, unsigned char *b, int *c, const unsigned char *d, int e),
       (a, b, c, d, e))
-FAULT(int, 0, EVP_DecryptUpdate, (EVP_CIPHER_CTX * a, unsigned char *b, int *c, const unsigned char *d, int e),
+FAULT(int, -1, EVP_DecryptUpdate, (EVP_CIPHER_CTX * a, unsigned char *b, int *c, const unsigned char *d, int e),
       (a, b, c, d, e))
-FAULT(int, 0, EVP_EncryptFinal_ex, (EVP_CIPHER_CTX * a, unsigned char *b, int *c), (a, b, c))
+FAULT(int, -1, EVP_EncryptFinal_ex, (EVP_CIPHER_CTX * a, unsigned char *b, int *c), (a, b, c))
 FAULT(int, -1, EVP_DecryptFinal_ex, (EVP_CIPHER_CTX * a, unsigned char *b, int *c), (a, b, c))
 FAULT(EVP_MD *, NULL, EVP_MD_fetch, (OSSL_LIB_CTX * a, const char *b, const char *c), (a, b, c))
 FAULT(EVP_MD_CTX *, NULL, EVP_MD_CTX_new, (void), ())
-FAULT(int, 0, EVP_MD_CTX_copy_ex, (EVP_MD_CTX * a, const EVP_MD_CTX *b), (a, b))
-FAULT(int, 0, EVP_DigestInit_ex2, (EVP_MD_CTX * a, const EVP_MD *b, PARAMS c[]), (a, b, c))
-FAULT(int, 0, EVP_DigestUpdate, (EVP_MD_CTX * a, const void *b, size_t c), (a, b, c))
-FAULT(int, 0, EVP_DigestFinal_ex, (EVP_MD_CTX * a, unsigned char *b, unsigned int *c), (a, b, c))
+FAULT(int, -1, EVP_MD_CTX_copy_ex, (EVP_MD_CTX * a, const EVP_MD_CTX *b), (a, b))
+FAULT(int, -1, EVP_DigestInit_ex2, (EVP_MD_CTX * a, const EVP_MD *b, PARAMS c[]), (a, b, c))
+FAULT(int, -1, EVP_DigestUpdate, (EVP_MD_CTX * a, const void *b, size_t c), (a, b, c))
+FAULT(int, -1, EVP_DigestFinal_ex, (EVP_MD_CTX * a, unsigned char *b, unsigned int *c), (a, b, c))
 FAULT(int, -1, EVP_DigestSign, (EVP_MD_CTX * a, unsigned char *b, size_t *c, const unsigned char *d, size_t e),
       (a, b, c, d, e))
-FAULT(int, 0, EVP_DigestSignInit_ex,
+FAULT(int, -1, EVP_DigestSignInit_ex,
       (EVP_MD_CTX * a, EVP_PKEY_CTX **b, const char *c, OSSL_LIB_CTX *d, const char *e, EVP_PKEY *f, PARAMS g[]),
       (a, b, c, d, e, f, g))
 FAULT(int, -1, EVP_DigestVerify, (EVP_MD_CTX * a, const unsigned char *b, size_t c, const unsigned char *d, size_t e),
@@ -142,23 +142,23 @@ FAULT(int, -2, EVP_PKEY_decapsulate, (EVP_PKEY_CTX * a, unsigned char *b, size_t
       (a, b, c, d, e))
 FAULT(int, -2, EVP_PKEY_fromdata_init, (EVP_PKEY_CTX * a), (a))
 FAULT(int, -1, EVP_PKEY_fromdata, (EVP_PKEY_CTX * a, EVP_PKEY **b, int c, OSSL_PARAM d[]), (a, b, c, d))
-FAULT(int, 0, EVP_PKEY_get_bn_param, (const EVP_PKEY *a, const char *b, BIGNUM **c), (a, b, c))
-FAULT(int, 0, EVP_PKEY_get_group_name, (const EVP_PKEY *a, char *b, size_t c, size_t *d), (a, b, c, d))
-FAULT(int, 0, EVP_PKEY_get_octet_string_param,
+FAULT(int, -1, EVP_PKEY_get_bn_param, (const EVP_PKEY *a, const char *b, BIGNUM **c), (a, b, c))
+FAULT(int, -1, EVP_PKEY_get_group_name, (const EVP_PKEY *a, char *b, size_t c, size_t *d), (a, b, c, d))
+FAULT(int, -1, EVP_PKEY_get_octet_string_param,
       (const EVP_PKEY *a, const char *b, unsigned char *c, size_t d, size_t *e), (a, b, c, d, e))
-FAULT(int, 0, EVP_PKEY_get_raw_public_key, (const EVP_PKEY *a, unsigned char *b, size_t *c), (a, b, c))
+FAULT(int, -1, EVP_PKEY_get_raw_public_key, (const EVP_PKEY *a, unsigned char *b, size_t *c), (a, b, c))
 FAULT(int, -1, EVP_PKEY_get_size, (const EVP_PKEY *a), (a))
-FAULT(int, 0, EVP_PKEY_is_a, (const EVP_PKEY *a, const char *b), (a, b))
+FAULT(int, -1, EVP_PKEY_is_a, (const EVP_PKEY *a, const char *b), (a, b))
 FAULT(EVP_PKEY *, NULL, EVP_PKEY_new_raw_public_key_ex,
       (OSSL_LIB_CTX * a, const char *b, const char *c, const unsigned char *d, size_t e), (a, b, c, d, e))
 FAULT(OSSL_DECODER_CTX *, NULL, OSSL_DECODER_CTX_new_for_pkey,
       (EVP_PKEY * *a, const char *b, const char *c, const char *d, int e, OSSL_LIB_CTX *f, const char *g),
       (a, b, c, d, e, f, g))
-FAULT(int, 0, OSSL_DECODER_CTX_set_passphrase_cb, (OSSL_DECODER_CTX * a, OSSL_PASSPHRASE_CALLBACK *b, void *c),
+FAULT(int, -1, OSSL_DECODER_CTX_set_passphrase_cb, (OSSL_DECODER_CTX * a, OSSL_PASSPHRASE_CALLBACK *b, void *c),
       (a, b, c))
-FAULT(int, 0, OSSL_DECODER_from_data, (OSSL_DECODER_CTX * a, const unsigned char **b, size_t *c), (a, b, c))
+FAULT(int, -1, OSSL_DECODER_from_data, (OSSL_DECODER_CTX * a, const unsigned char **b, size_t *c), (a, b, c))
 FAULT(OSSL_PARAM_BLD *, NULL, OSSL_PARAM_BLD_new, (void), ())
-FAULT(int, 0, OSSL_PARAM_BLD_push_BN, (OSSL_PARAM_BLD * a, const char *b, const BIGNUM *c), (a, b, c))
+FAULT(int, -1, OSSL_PARAM_BLD_push_BN, (OSSL_PARAM_BLD * a, const char *b, const BIGNUM *c), (a, b, c))
 FAULT(OSSL_PARAM *, NULL, OSSL_PARAM_BLD_to_param, (OSSL_PARAM_BLD * a), (a))
 
 static json_t *vectors;

@@ -409,6 +409,18 @@ static void test_cve_2020_16088_other_kind(void **state)
 	}
 }
 
+static int verify_blob(const struct signature *s, const uint8_t *blob, size_t blob_len);
+
+/* Row 7 turned round: a good signature by the right key, under the identifier of another kind. OpenSSL would fall back to that key's own default. */
+static void test_cve_2020_16088_other_identifier(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < OWN_KEYS; i++)
+		for (size_t j = 0; j < OWN_KEYS; j++)
+			assert_int_equal(verify_blob(&signatures[i], signatures[j].auth + 1, signatures[j].auth[0]),
+					 i == j ? 0 : -EBADMSG);
+}
+
 static int verify_blob(const struct signature *s, const uint8_t *blob, size_t blob_len)
 {
 	uint8_t auth[SIGN_AUTH_MAX + 256];
@@ -564,6 +576,7 @@ int main(void)
 		cmocka_unit_test(test_cve_2013_2944_no_signature),
 		cmocka_unit_test(test_signature_changed),
 		cmocka_unit_test(test_cve_2020_16088_other_kind),
+		cmocka_unit_test(test_cve_2020_16088_other_identifier),
 		cmocka_unit_test(test_cve_2018_16151_no_pkcs1),
 		cmocka_unit_test(test_cve_2026_50721_short_hash),
 		cmocka_unit_test(test_cve_2018_6459_pss_parameters),
