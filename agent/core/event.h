@@ -12,24 +12,7 @@
 
 #include "base/pool.h"
 #include "holdfast/abi.h"
-
-/* Algorithms of a Child SA, in the order of the profile. */
-enum child_algorithm {
-	CHILD_AES_GCM_16_256,	 /* RFC 4106: 32 octets key, 4 salt */
-	CHILD_AES_GCM_16_128,	 /* 16 + 4 */
-	CHILD_CHACHA20_POLY1305, /* RFC 7634: 32 + 4 */
-};
-
-#define CHILD_KEY_MAX 36
-
-/* A negotiated Child SA: both directions, seen from this host. Whoever holds one wipes it when done. */
-struct child {
-	uint32_t spi_in_be, spi_out_be; /* network byte order; spi_in is ours */
-	enum child_algorithm algorithm;
-	bool tunnel;
-	bool esn;
-	uint8_t key_in[CHILD_KEY_MAX], key_out[CHILD_KEY_MAX]; /* key, then salt */
-};
+#include "ike/ike.h"
 
 enum core_event_type {
 	EVENT_FLOW_MISS, /* packets of an undecided pair wait */

@@ -10,6 +10,8 @@
 
 #include "ike/auth.h"
 
+#define ANSWER_WAIT (60 * NSTIME_S)
+
 static int send_auth(struct ike *ike, struct sa *sa, uint64_t now)
 {
 	struct work *work = sa_work(ike, sa), *answer = auth_answer(ike, sa);
@@ -41,9 +43,12 @@ void auth_start(struct ike *ike, struct sa *sa, uint64_t now)
 {
 	sa->state = SA_KEY_AWAITED;
 	if (!auth_answer(ike, sa)->answered) {
+		/* Longer than any lookup: only for a caller that forgot. */
+		sa->drop_ns = nstime_add(now, ANSWER_WAIT);
 		sa_schedule(ike, sa);
 		return;
 	}
+	sa->drop_ns = NSTIME_NEVER;
 	if (send_auth(ike, sa, now))
 		sa_drop(ike, sa, IKE_OUR_TROUBLE, now);
 }

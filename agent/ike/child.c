@@ -110,6 +110,7 @@ void kid_up(struct ike *ike, struct kid *kid, bool out, uint32_t replaces_in_be)
 {
 	kid->announced = true;
 	kid->out_installed = out;
+	keylog_child(&ike->options.host, &((struct sa *)pool_at(&ike->sas, kid->sa))->path, &kid->child);
 	output_child(ike, IKE_CHILD_UP, kid, true, out, replaces_in_be, false);
 }
 

@@ -296,8 +296,9 @@ static void on_refused(struct ike *ike, struct sa *sa, struct work *work, const 
 			kid_remove(ike, old);
 		if (!has_live_kid(ike, sa))
 			sa->wants |= WANT_NEW_KID;
-	} else if (error->type == NOTIFY_NO_ADDITIONAL_SAS || error->type == NOTIFY_INVALID_SYNTAX) {
-		/* RFC 7815 peers cannot rekey: the caller makes a fresh IKE SA. */
+	} else if (error->type == NOTIFY_NO_ADDITIONAL_SAS) {
+		engine_refresh(ike, sa, now); /* RFC 7815 peers cannot rekey */
+	} else if (error->type == NOTIFY_INVALID_SYNTAX) {
 		sa->down_reason = IKE_REFUSED;
 		sa->wants |= WANT_CLOSE;
 	} else {

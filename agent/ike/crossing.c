@@ -93,6 +93,12 @@ void crossing_settle(struct ike *ike, struct sa *sa, bool initial_contact, uint6
 		}
 		if (!is_live(other))
 			continue;
+		if (other->refreshing && sa->initiator && is_same_peer(sa, other)) {
+			lose(ike, other, now);
+			other->wants |= WANT_CLOSE;
+			send_next(ike, other, now);
+			continue;
+		}
 		if (initial && is_same_peer(sa, other) &&
 		    other->established_ns + IKE_INITIAL_CONTACT_AGE < sa->started_ns) {
 			sa_drop(ike, other, IKE_PEER_RESTARTED, now); /* U4 */

@@ -268,6 +268,19 @@ void ike_clear(struct ike *ike)
 
 /* ---- orders ---- */
 
+void engine_refresh(struct ike *ike, struct sa *sa, uint64_t now)
+{
+	struct ike_connect connect = { .path = sa->path, .tag = sa->tag };
+
+	if (sa->refreshing)
+		return;
+	sa->refreshing = true;
+	if (!ike_connect(ike, &connect, now).generation) {
+		sa->down_reason = IKE_REFUSED;
+		sa->wants |= WANT_CLOSE;
+	}
+}
+
 struct handle ike_connect(struct ike *ike, const struct ike_connect *connect, uint64_t now)
 {
 	struct ike_path path = connect->path;
@@ -385,6 +398,14 @@ void ike_probe(struct ike *ike, struct handle handle, uint64_t now)
 		want(ike, sa, WANT_PROBE, now);
 }
 
+static bool has_sent_auth(const struct ike *ike, const struct sa *mother)
+{
+	for (const struct sa *at = sa_find(ike, mother->spi_i); at; at = sa_at(ike, at->sibling))
+		if (at->state == SA_AUTH_SENT)
+			return true;
+	return false;
+}
+
 void ike_close(struct ike *ike, struct handle handle, uint64_t now)
 {
 	struct sa *sa = pool_get(&ike->sas, handle);
@@ -393,6 +414,8 @@ void ike_close(struct ike *ike, struct handle handle, uint64_t now)
 		return;
 	if (sa->state == SA_ESTABLISHED)
 		want(ike, sa, WANT_CLOSE, now);
+	else if (sa->state == SA_INIT_SENT && has_sent_auth(ike, sa))
+		sa->wants |= WANT_CLOSE; /* the peer may have an SA by now: it is told when we know */
 	else if (sa->state != SA_CLOSING)
 		sa_drop(ike, sa, IKE_CLOSED, now);
 }

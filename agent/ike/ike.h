@@ -83,9 +83,9 @@ enum child_algorithm {
 	CHILD_AES_GCM_16_256,	 /* RFC 4106: 32 octets key, 4 salt */
 	CHILD_AES_GCM_16_128,	 /* 16 + 4 */
 	CHILD_CHACHA20_POLY1305, /* RFC 7634: 32 + 4 */
-	CHILD_ALGORITHMS
 };
 
+#define CHILD_ALGORITHMS 3
 #define CHILD_KEY_MAX 36
 
 /* A negotiated Child SA: both directions, seen from this host. Whoever holds one wipes it when done. */

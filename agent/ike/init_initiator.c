@@ -9,6 +9,9 @@
 
 #include "ike/internal.h"
 
+/* Longer than IKE_AUTH takes with a retransmission or two. */
+#define CANDIDATE_WAIT (4 * NSTIME_S)
+
 static int write_request(struct ike *ike, struct sa *sa, struct work *work, uint64_t now)
 {
 	struct header header = { .version = 0x20, .exchange = EXCHANGE_IKE_SA_INIT, .flags = FLAG_INITIATOR };
@@ -148,6 +151,9 @@ static void follow_up(struct ike *ike, struct sa *mother, const struct ike_path 
 	if (!sa)
 		return;
 	mothers->candidates++;
+	/* It came from somewhere: ask again only if it leads nowhere for a while, or a loaded peer makes two of one. */
+	mother->request.again_ns = nstime_add(now, CANDIDATE_WAIT);
+	sa_schedule(ike, mother);
 	memcpy(sa->spi_i, mother->spi_i, SPI_LEN);
 	memcpy(sa->spi_r, header->spi_r, SPI_LEN);
 	sa->state = SA_KEY_AWAITED;

@@ -149,6 +149,7 @@ struct sa {
 	bool initial_contact;
 	bool superseded;     /* another SA of the peers stands: no failure if this one does not */
 	bool loser;	     /* lost a crossing; deleted by its creator at drop_ns */
+	bool refreshing;     /* its peer cannot rekey: a fresh IKE SA is being made, this one goes when it stands */
 	bool short_probe;    /* U11: an answer is wanted soon */
 	bool answer_awaited; /* ASK_KEY is out */
 	bool have_keys;
@@ -324,6 +325,14 @@ void nonce_low(uint8_t out[NONCE_LEN], struct view a, struct view b);
 
 /* input_forget_fragments gives the memory of an incomplete message back. */
 void input_forget_fragments(struct ike *ike, struct sa *sa);
+
+/* ---- engine.c ---- */
+
+/*
+ * engine_refresh makes a fresh IKE SA with the peer of this one, which answered NO_ADDITIONAL_SAS to a rekey (RFC 7296 1.3, IKEV2.md 2.2). The
+ * caller is asked for its key as for any attempt, with the same tag.
+ */
+void engine_refresh(struct ike *ike, struct sa *sa, uint64_t now);
 
 /* ---- send.c ---- */
 

@@ -19,7 +19,7 @@ enum transform_type {
 	TRANSFORM_INTEG = 3,
 	TRANSFORM_KE = 4,
 	TRANSFORM_ESN = 5,
-	TRANSFORM_ADDKE1 = 6,  /* RFC 9370; ADDKE2 to 7 are 7 to 12, of which we accept NONE only */
+	TRANSFORM_ADDKE1 = 6, /* RFC 9370; ADDKE2 to 7 are 7 to 12, of which we accept NONE only */
 	TRANSFORM_ADDKE7 = 12,
 };
 
@@ -68,7 +68,7 @@ struct offer_proposal {
 	struct transform transforms[OFFER_TRANSFORMS_MAX]; /* by type, in order of preference */
 };
 
-#define OFFER_PROPOSALS_MAX 2
+#define OFFER_PROPOSALS_MAX 4
 
 struct offer {
 	size_t count;

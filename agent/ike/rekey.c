@@ -271,7 +271,9 @@ static void on_refused(struct ike *ike, struct sa *sa, struct work *work, const 
 	if (sa->heir) {
 		/* The peer's rekey stands: its Delete of this SA is on the way. */
 		rekey_adopt(ike, sa, sa_at(ike, sa->heir), now);
-	} else if (error->type == NOTIFY_NO_ADDITIONAL_SAS || error->type == NOTIFY_INVALID_SYNTAX) {
+	} else if (error->type == NOTIFY_NO_ADDITIONAL_SAS) {
+		engine_refresh(ike, sa, now);
+	} else if (error->type == NOTIFY_INVALID_SYNTAX) {
 		sa->down_reason = IKE_REFUSED;
 		sa->wants |= WANT_CLOSE;
 	} else {
