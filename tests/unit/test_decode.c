@@ -261,6 +261,16 @@ static void test_command(void **state)
 	assert_non_null(strstr(out, "\"from\": \"initiator\""));
 }
 
+static void test_help(void **state)
+{
+	(void)state;
+	run("--help");
+	assert_int_equal(code, 0);
+	assert_non_null(strstr(out, "Examples:\n  holdfast decode message.bin\n"));
+	for (const char *line = out; *line; line += strcspn(line, "\n") + 1)
+		assert_true(strcspn(line, "\n") <= PRINT_COLUMNS);
+}
+
 static void test_command_refuses(void **state)
 {
 	uint8_t memory[512];
@@ -380,9 +390,8 @@ static void test_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tree),	cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_command), cmocka_unit_test(test_command_refuses),
-		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_tree), cmocka_unit_test(test_malformed),	     cmocka_unit_test(test_command),
+		cmocka_unit_test(test_help), cmocka_unit_test(test_command_refuses), cmocka_unit_test(test_keys),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, clean_up);
