@@ -277,7 +277,7 @@ help:
 #: make check-bpf    tests/bpf on the running kernel (root)            ONLY=pattern
 #: make check-net    scenarios in tests/net, best tier of the lab      ONLY=pattern TIER=host|uml|vm
 #: make check-vm     bpf and net under virtme-ng                       KERNEL=6.1|6.12|7 SHORT=1 ONLY=pattern
-#: make bench        numbers: a table and $(B)/bench/*.json
+#: make bench        numbers: a table and $(B)/bench/*.json          ONLY=ike|gate|throughput|release
 #: make fuzz         libFuzzer                                         T=name TIME=seconds
 #: make lab          only the programs that scenarios need
 #: make setup        install the Debian 12 packages that are missing   LEVEL=vm: also what check-vm needs
