@@ -219,11 +219,11 @@ static void find_overlap(struct overlap *overlap, const struct offer_proposal *o
 }
 
 /*
- * The first of our transforms of the type that the peer has, too; `first` before all others, `not` never (0: neither). Where one side
+ * The first of our transforms of the type that the peer has, too; `first` before all others, `except` never (0: neither). Where one side
  * leaves an optional type out, the other must have its ID 0.
  */
 static bool pick(struct transform *out, const struct overlap *overlap, const struct offer_proposal *ours, uint8_t type,
-		 uint16_t first, uint16_t not )
+		 uint16_t first, uint16_t except)
 {
 	const struct transform *found = NULL;
 	bool have = false, zero = false;
@@ -235,7 +235,7 @@ static bool pick(struct transform *out, const struct overlap *overlap, const str
 			continue;
 		have = true;
 		zero |= transform->id == 0;
-		if (!(overlap->ours & 1u << i) || (not &&transform->id == not ))
+		if (!(overlap->ours & 1u << i) || (except && transform->id == except))
 			continue;
 		if (!found || (first && transform->id == first))
 			found = transform;
