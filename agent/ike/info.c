@@ -211,6 +211,12 @@ void info_unknown(struct ike *ike, const struct ike_path *path, const struct hea
 	uint8_t token[CRASH_TOKEN_LEN];
 	struct message message;
 
+	/*
+	 * Never for an SA that lives (RFC 6290 9.2): with the flag turned round its SPIs look like those of another, and the token that a
+	 * stranger gets that way would end it at the peer.
+	 */
+	if (sa_find(ike, request->spi_i) || sa_find(ike, request->spi_r))
+		return;
 	if (!memcmp(ike->options.crash_secret, none, sizeof(none)) || !quota_error(ike, now) ||
 	    crash_token_make(token, ike->options.crash_secret, request->spi_i, request->spi_r))
 		return;

@@ -29,7 +29,9 @@ void init_refuse(struct ike *ike, const struct ike_path *path, const struct head
 		return;
 	answer_start(ike, &message, header);
 	message_notify(&message, PROTOCOL_NONE, type, VIEW_NONE, data);
-	send_bare(ike, NULL, path, message_finish(&message));
+	/* A bare header of another version is shorter than what we would say to it (IKEV2.md 5). */
+	if (message_finish(&message).len <= header->length)
+		send_bare(ike, NULL, path, message_finish(&message));
 }
 
 static void demand_cookie(struct ike *ike, const struct ike_path *path, const struct header *header, struct view ni,
