@@ -132,9 +132,9 @@ void kid_use(struct ike *ike, struct kid *kid)
 
 void kid_quiet(struct ike *ike, struct kid *kid)
 {
-	if (kid->out_installed && kid->announced)
+	if (kid->out_installed && kid->announced && !kid->quiet)
 		output_child(ike, IKE_CHILD_QUIET, kid, false, true, 0, false);
-	kid->out_installed = true; /* never again: its keys are forgotten */
+	kid->quiet = kid->out_installed = true; /* never again: its keys are forgotten */
 	forget_keys(kid);
 }
 

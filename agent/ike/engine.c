@@ -496,7 +496,7 @@ static void fill_view(const struct ike *ike, struct ike_view *out, const struct 
 	memcpy(out->spi_r, sa->spi_r, SPI_LEN);
 	for (const struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next)) {
 		out->children++;
-		if (kid->state == KID_UP && kid->out_installed) {
+		if (kid->state == KID_UP && kid->out_installed && !kid->quiet) {
 			out->spi_in_be = kid->child.spi_in_be;
 			out->spi_out_be = kid->child.spi_out_be;
 		}

@@ -199,7 +199,7 @@ static void follow_path(struct ike *ike, struct sa *sa, const struct ike_path *p
 	for (struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next)) {
 		child_encap(&kid->child, sa);
 		if (kid->announced)
-			output_child(ike, IKE_CHILD_MOVED, kid, true, kid->out_installed, 0, false);
+			output_child(ike, IKE_CHILD_MOVED, kid, true, kid->out_installed && !kid->quiet, 0, false);
 	}
 }
 

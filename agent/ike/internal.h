@@ -65,6 +65,7 @@ struct kid {
 	bool mine;	    /* this host started the exchange that made it */
 	bool announced;	    /* CHILD_UP went out */
 	bool out_installed; /* or never to be */
+	bool quiet;	    /* no longer sent with */
 	bool in_auth;	    /* made by IKE_AUTH: its response waits for ike_installed */
 	bool rekey_wanted;
 	bool gone;		      /* deleted on both sides; its inbound SA stays for packets under way */
