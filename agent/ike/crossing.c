@@ -104,8 +104,13 @@ void crossing_settle(struct ike *ike, struct sa *sa, bool initial_contact, uint6
 			sa_drop(ike, other, IKE_PEER_RESTARTED, now); /* U4 */
 			continue;
 		}
-		if (sa->started_ns > other->established_ns + IKE_INITIAL_CONTACT_AGE && is_same_peer(sa, other)) {
-			/* U11: the peer came back, or forgot. What it made just now it has; does it still have the other? */
+		if ((sa->started_ns > other->established_ns + IKE_INITIAL_CONTACT_AGE ||
+		     sa->initiator == other->initiator) &&
+		    is_same_peer(sa, other)) {
+			/*
+			 * U11: the peer came back, forgot, or did not believe our IKE_AUTH response: who makes two itself is not
+			 * crossing anybody. What it made just now it has; does it still have the other?
+			 */
 			each_kid(ike, other, kid_quiet);
 			other->short_probe = true;
 			other->wants |= WANT_PROBE;
