@@ -96,7 +96,6 @@ void core_forget(struct core *core, struct peer *peer)
 {
 	timers_cancel(&core->timers, &peer->timer);
 	table_del(&core->by_pair, &peer->pair);
-	secret_wipe(&peer->child, sizeof(peer->child));
 	pool_put(&core->peers, pool_handle(&core->peers, peer));
 }
 
@@ -286,6 +285,8 @@ void core_count(const struct core *core, struct core_counts *out)
 
 static struct peer_view view(const struct core *core, const struct peer *peer)
 {
+	const struct peer_child *sending = peer_sending(peer);
+
 	return (struct peer_view){
 		.pair = peer->pair,
 		.state = peer->state,
@@ -295,8 +296,8 @@ static struct peer_view view(const struct core *core, const struct peer *peer)
 		.since_ns = peer->since_ns,
 		.until_ns = peer->until_ns,
 		.reqid = core->reqid_base + pool_handle(&core->peers, peer).index,
-		.spi_in_be = peer->child.spi_in_be,
-		.spi_out_be = peer->child.spi_out_be,
+		.spi_in_be = sending ? sending->spi_in_be : 0,
+		.spi_out_be = sending ? sending->spi_out_be : 0,
 		.peer_seals = peer->peer_seals,
 	};
 }

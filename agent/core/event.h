@@ -20,9 +20,12 @@ enum core_event_type {
 	EVENT_KEY,	 /* answer to LOOKUP: a key that policy accepts was found */
 	EVENT_NO_KEY,	 /* answer to LOOKUP: proved that the peer has none */
 	EVENT_LOOKUP_FAILED,
-	EVENT_CHILD_UP, /* answer to NEGOTIATE, or the peer's own doing (responder) */
+	EVENT_CHILD_UP, /* a Child SA is there: answer to NEGOTIATE, the peer's own doing (responder), or a successor */
+	EVENT_CHILD_USE,   /* the outbound SA of a Child SA is to be installed; its inbound one stands */
+	EVENT_CHILD_QUIET, /* its outbound SA is to go, the inbound one stays */
+	EVENT_CHILD_DOWN,  /* both are to go */
 	EVENT_NEGOTIATION_FAILED,
-	EVENT_SA_ADDED,	   /* answer to SA_ADD; error != 0: the kernel refused */
+	EVENT_SA_ADDED,	   /* answer to SA_ADD; error != 0: the kernel refused, and has neither SA */
 	EVENT_POLICY_SET,  /* answer to POLICY_SET; error likewise */
 	EVENT_DRAINED,	   /* answer to DRAIN */
 	EVENT_SEALS,	   /* answer to CHECK_SEALS: whether ESP came from the peer */
@@ -39,9 +42,14 @@ struct core_event {
 	int error; /* negative errno or 0; FLOW_MISS, STRAY: -EADDRNOTAVAIL when pair.local is not this host's */
 	union {
 		struct {
-			struct child child;
-			bool responder;
+			struct child child; /* QUIET, DOWN: SPIs only */
+			bool responder;	    /* the peer started */
+			bool in, out;	    /* UP: what is to be installed */
 		} up;
+		struct {
+			uint32_t spi_in_be;
+			bool in, out; /* as ordered */
+		} added;
 		struct {
 			bool empty; /* nothing waits any more; false = the budget ran out */
 		} drained;
@@ -62,9 +70,11 @@ struct core_event {
 enum action_type {
 	ACTION_LOOKUP,	    /* find the peer's key -> KEY, NO_KEY, LOOKUP_FAILED */
 	ACTION_NEGOTIATE,   /* make a Child SA -> CHILD_UP, NEGOTIATION_FAILED */
-	ACTION_ABANDON,	    /* whatever was asked for this peer is not wanted any more; no answer */
-	ACTION_SA_ADD,	    /* install both SAs of the child -> SA_ADDED */
-	ACTION_SA_DEL,	    /* remove both; no answer */
+	ACTION_ABANDON,	    /* whatever was asked or made for this peer is not wanted any more; no answer */
+	ACTION_REKEY,	    /* make a successor of this Child SA -> CHILD_UP, or nothing */
+	ACTION_CHILD_GONE,  /* this Child SA is not wanted, or lost: whoever made it gives it up; no answer */
+	ACTION_SA_ADD,	    /* install what `in` and `out` say -> SA_ADDED */
+	ACTION_SA_DEL,	    /* remove it; no answer */
 	ACTION_POLICY_SET,  /* -> POLICY_SET */
 	ACTION_POLICY_DEL,  /* no answer */
 	ACTION_GATE,	    /* write the gate entry, or remove it; no answer */
@@ -84,7 +94,10 @@ struct action {
 	struct hf_pair pair;
 	uint32_t reqid; /* SA_ADD, POLICY_*, DRAIN */
 	union {
-		struct child child; /* SA_ADD; SA_DEL uses its SPIs only */
+		struct {
+			struct child child; /* SA_DEL uses its SPIs only */
+			bool in, out;
+		} sa;
 		struct {
 			bool in; /* else out */
 			bool tunnel;
@@ -101,7 +114,7 @@ struct action {
 			bool close;	   /* when empty, give the queue back */
 			bool policy_later; /* the out-policy does not stand yet */
 		} drain;
-		uint32_t spi_in_be; /* CHECK_SEALS */
+		uint32_t spi_in_be; /* CHECK_SEALS, REKEY, CHILD_GONE */
 	};
 };
 

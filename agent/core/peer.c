@@ -7,9 +7,9 @@
 #include "core/peer.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/nstime.h"
-#include "base/secret.h"
 #include "core/internal.h"
 
 /* Discovery is local or one round of DNS; after this the attempt has failed. */
@@ -114,12 +114,13 @@ static void drain_by_group(struct core *core, const struct peer *peer)
 	order_drain(core, peer, peer->group == HF_GROUP_BLOCK ? DRAIN_DENY : DRAIN_CLEAR, true);
 }
 
-static struct action *order_policy(struct core *core, const struct peer *peer, bool in)
+static struct action *order_policy(struct core *core, struct peer *peer, bool in)
 {
 	struct action *action = core_emit(core, peer, ACTION_POLICY_SET);
 
 	action->policy.in = in;
 	action->policy.tunnel = peer->tunnel;
+	peer->has_policies = true;
 	return action;
 }
 
@@ -141,35 +142,81 @@ static void order_policies_gone(struct core *core, const struct peer *peer)
 		core_emit(core, peer, ACTION_POLICY_DEL)->policy.in = in;
 }
 
-static void order_sas_gone(struct core *core, const struct peer *peer, uint32_t spi_in_be, uint32_t spi_out_be)
+static void order_sa_gone(struct core *core, const struct peer *peer, const struct peer_child *child, bool in, bool out)
 {
 	struct action *action;
 
-	if (!spi_in_be && !spi_out_be)
+	if (!in && !out)
 		return;
 	action = core_emit(core, peer, ACTION_SA_DEL);
-	action->child.spi_in_be = spi_in_be;
-	action->child.spi_out_be = spi_out_be;
+	action->sa.child.spi_in_be = child->spi_in_be;
+	action->sa.child.spi_out_be = child->spi_out_be;
+	action->sa.in = in;
+	action->sa.out = out;
 }
 
-static void drop_old_sas(struct core *core, struct peer *peer)
+static void order_sa(struct core *core, const struct peer *peer, const struct child *child, bool in, bool out)
 {
-	order_sas_gone(core, peer, peer->old_spi_in_be, peer->old_spi_out_be);
-	peer->old_spi_in_be = 0;
-	peer->old_spi_out_be = 0;
+	struct action *action = core_emit(core, peer, ACTION_SA_ADD);
+
+	action->sa.child = *child;
+	action->sa.in = in;
+	action->sa.out = out;
+}
+
+/* ---- Child SAs ---- */
+
+static struct peer_child *find_child(struct peer *peer, uint32_t spi_in_be)
+{
+	for (unsigned int i = 0; i < peer->child_count; i++)
+		if (peer->children[i].spi_in_be == spi_in_be)
+			return &peer->children[i];
+	return NULL;
+}
+
+static void remove_child(struct core *core, struct peer *peer, struct peer_child *child)
+{
+	size_t after = (size_t)(peer->children + peer->child_count - (child + 1));
+
+	order_sa_gone(core, peer, child, child->in, child->out);
+	memmove(child, child + 1, after * sizeof(*child));
+	peer->child_count--;
+}
+
+/* An earlier agent's SAs go once there are some whose maker lives. */
+static void drop_adopted(struct core *core, struct peer *peer)
+{
+	for (unsigned int i = peer->child_count; i-- > 0;)
+		if (peer->children[i].adopted)
+			remove_child(core, peer, &peer->children[i]);
+}
+
+static bool has_adopted(const struct peer *peer)
+{
+	for (unsigned int i = 0; i < peer->child_count; i++)
+		if (peer->children[i].adopted)
+			return true;
+	return false;
+}
+
+const struct peer_child *peer_sending(const struct peer *peer)
+{
+	for (unsigned int i = peer->child_count; i-- > 0;)
+		if (peer->children[i].out)
+			return &peer->children[i];
+	return NULL;
 }
 
 /* Takes away what protects the pair. The caller has closed the gate before: what comes now must not pass in clear. */
 static void unprotect(struct core *core, struct peer *peer)
 {
-	if (!peer->child.spi_in_be)
+	if (!peer->child_count && !peer->has_policies)
 		return;
 	order_policies_gone(core, peer);
-	order_sas_gone(core, peer, peer->child.spi_in_be, peer->child.spi_out_be);
-	drop_old_sas(core, peer);
-	secret_wipe(&peer->child, sizeof(peer->child));
+	while (peer->child_count)
+		remove_child(core, peer, &peer->children[peer->child_count - 1]);
 	peer->peer_seals = false;
-	peer->rekeying = false;
+	peer->has_policies = false;
 }
 
 /* ---- beginnings and ends ---- */
@@ -197,6 +244,13 @@ static void fail(struct core *core, struct peer *peer, enum failure failure, uin
 	order_gate(core, peer, gate_show(state, peer->group, peer->sticky), nstime_add(now, HANDOFF_NS));
 	unprotect(core, peer);
 	drain_failed(core, peer);
+}
+
+/* The gate closes before the policies go: between them packets wait instead of leaving in clear. */
+static void start_over(struct core *core, struct peer *peer, uint64_t now)
+{
+	peer_start(core, peer, now);
+	unprotect(core, peer);
 }
 
 void peer_remove(struct core *core, struct peer *peer)
@@ -260,41 +314,81 @@ static void on_failure(struct core *core, struct peer *peer, enum failure failur
 {
 	if (peer->state == PEER_LOOKUP || peer->state == PEER_NEGOTIATE)
 		fail(core, peer, failure, now);
-	peer->rekeying = false;
 }
 
-static void install(struct core *core, struct peer *peer, const struct child *child)
+static void refuse_child(struct core *core, const struct peer *peer, uint32_t spi_in_be)
 {
-	struct action *action = core_emit(core, peer, ACTION_SA_ADD);
+	core_emit(core, peer, ACTION_CHILD_GONE)->spi_in_be = spi_in_be;
+}
 
-	peer->child = *child;
-	peer->tunnel = child->tunnel;
-	action->child = *child;
+static bool is_protected(const struct peer *peer)
+{
+	return peer->state == PEER_INSTALL || peer->state == PEER_HANDOFF || peer->state == PEER_SECURE;
 }
 
 static void on_child_up(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
-	bool responder = event->up.responder;
+	const struct child *child = &event->up.child;
+	bool responder = event->up.responder, further = is_protected(peer);
 
-	if (responder ? !group_answers(peer->group) : peer->state != PEER_NEGOTIATE && !peer->rekeying)
+	if (find_child(peer, child->spi_in_be))
 		return;
-	if (peer->state == PEER_INSTALL || peer->state == PEER_HANDOFF)
-		return; /* one at a time; the engine's collision tables decide which survives */
-	if (peer->state == PEER_SECURE) {
-		drop_old_sas(core, peer);
-		peer->old_spi_in_be = peer->child.spi_in_be;
-		peer->old_spi_out_be = peer->child.spi_out_be;
-		peer->rekeying = false;
-		install(core, peer, &event->up.child);
+	if ((responder ? !group_answers(peer->group) : peer->state != PEER_NEGOTIATE && !further) ||
+	    peer->child_count == PEER_CHILDREN || (further && child->tunnel != peer->tunnel)) {
+		refuse_child(core, peer, child->spi_in_be);
 		return;
 	}
-	peer->responder = responder;
-	peer->peer_seals = false;
-	peer->looks = 0;
-	peer->until_ns = 0;
-	enter(peer, PEER_INSTALL, now);
-	core_timer(core, peer, NSTIME_NEVER);
-	install(core, peer, &event->up.child);
+	peer->children[peer->child_count++] = (struct peer_child){
+		.spi_in_be = child->spi_in_be,
+		.spi_out_be = child->spi_out_be,
+	};
+	if (!further) {
+		peer->responder = responder;
+		peer->tunnel = child->tunnel;
+		peer->peer_seals = false;
+		peer->looks = 0;
+		peer->until_ns = 0;
+		enter(peer, PEER_INSTALL, now);
+		core_timer(core, peer, NSTIME_NEVER);
+	} else if (!responder) {
+		peer->responder = false; /* both started: the peer has this one's SAs already */
+	}
+	order_sa(core, peer, child, event->up.in, event->up.out);
+}
+
+static void on_child_use(struct core *core, struct peer *peer, const struct child *child)
+{
+	struct peer_child *known = find_child(peer, child->spi_in_be);
+
+	if (known && !known->out)
+		order_sa(core, peer, child, false, true);
+}
+
+static void on_child_quiet(struct core *core, struct peer *peer, uint32_t spi_in_be)
+{
+	struct peer_child *child = find_child(peer, spi_in_be);
+
+	if (child) {
+		order_sa_gone(core, peer, child, false, child->out);
+		child->out = false;
+	}
+}
+
+/* The last one went without a failure: the peer closed it, or nobody needed it. The next packet starts anew. */
+static void on_child_down(struct core *core, struct peer *peer, uint32_t spi_in_be, uint64_t now)
+{
+	struct peer_child *child = find_child(peer, spi_in_be);
+
+	if (!child)
+		return;
+	if (peer->child_count > 1) {
+		remove_child(core, peer, child);
+		return;
+	}
+	enter(peer, PEER_IDLE, now);
+	show_gate(core, peer);
+	unprotect(core, peer);
+	core_timer(core, peer, nstime_add(now, IDLE_NS));
 }
 
 static void look_later(struct core *core, struct peer *peer, uint64_t now)
@@ -315,27 +409,30 @@ static void start_handoff(struct core *core, struct peer *peer, uint64_t now)
 	order_drain(core, peer, DRAIN_SEALED, false);
 }
 
-static void on_sa_added(struct core *core, struct peer *peer, int error, uint64_t now)
+static void on_sa_added(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
-	secret_wipe(peer->child.key_in, sizeof(peer->child.key_in));
-	secret_wipe(peer->child.key_out, sizeof(peer->child.key_out));
+	struct peer_child *child = find_child(peer, event->added.spi_in_be);
+
+	if (!child)
+		return;
+	if (event->error) {
+		child->in = child->out = false;
+		remove_child(core, peer, child);
+		if (peer->state == PEER_INSTALL && !peer->child_count)
+			fail(core, peer, FAILURE_KERNEL, now);
+		else if (!peer->child_count)
+			start_over(core, peer, now);
+		return;
+	}
+	child->in |= event->added.in;
+	child->out |= event->added.out;
 	if (peer->state == PEER_SECURE) {
-		if (error) { /* the old SAs still stand */
-			peer->child.spi_in_be = peer->old_spi_in_be;
-			peer->child.spi_out_be = peer->old_spi_out_be;
-			peer->old_spi_in_be = 0;
-			peer->old_spi_out_be = 0;
-		} else if (peer->old_spi_in_be) {
+		if (has_adopted(peer) && !child->adopted && child->out)
 			core_timer(core, peer, nstime_add(now, REPLACED_SA_NS));
-		}
 		return;
 	}
-	if (peer->state != PEER_INSTALL)
+	if (peer->state != PEER_INSTALL || !child->out)
 		return;
-	if (error) {
-		fail(core, peer, FAILURE_KERNEL, now);
-		return;
-	}
 	if (peer->tunnel)
 		order_in_policy(core, peer);
 	if (peer->responder)
@@ -420,17 +517,24 @@ static void on_seals(struct core *core, struct peer *peer, bool seals, uint64_t 
 
 static void on_expired(struct core *core, struct peer *peer, uint32_t spi_be, bool hard, uint64_t now)
 {
-	if (peer->state != PEER_SECURE || (spi_be != peer->child.spi_in_be && spi_be != peer->child.spi_out_be))
+	struct peer_child *child = peer->children, *end = peer->children + peer->child_count;
+	uint32_t spi_in_be;
+
+	while (child < end && child->spi_in_be != spi_be && child->spi_out_be != spi_be)
+		child++;
+	if (peer->state != PEER_SECURE || child == end)
 		return;
 	if (!hard) {
-		if (!peer->rekeying)
-			core_emit(core, peer, ACTION_NEGOTIATE);
-		peer->rekeying = true;
+		core_emit(core, peer, ACTION_REKEY)->spi_in_be = child->spi_in_be;
 		return;
 	}
-	/* The gate closes before the policies go: between them packets wait instead of leaving in clear. */
-	peer_start(core, peer, now);
-	unprotect(core, peer);
+	spi_in_be = child->spi_in_be;
+	if (peer->child_count > 1) {
+		remove_child(core, peer, child);
+	} else {
+		start_over(core, peer, now);
+	}
+	refuse_child(core, peer, spi_in_be);
 }
 
 void peer_event(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
@@ -452,11 +556,20 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 	case EVENT_CHILD_UP:
 		on_child_up(core, peer, event, now);
 		break;
+	case EVENT_CHILD_USE:
+		on_child_use(core, peer, &event->up.child);
+		break;
+	case EVENT_CHILD_QUIET:
+		on_child_quiet(core, peer, event->up.child.spi_in_be);
+		break;
+	case EVENT_CHILD_DOWN:
+		on_child_down(core, peer, event->up.child.spi_in_be, now);
+		break;
 	case EVENT_NEGOTIATION_FAILED:
 		on_failure(core, peer, FAILURE_NEGOTIATION, now);
 		break;
 	case EVENT_SA_ADDED:
-		on_sa_added(core, peer, event->error, now);
+		on_sa_added(core, peer, event, now);
 		break;
 	case EVENT_POLICY_SET:
 		on_policy_set(core, peer, event->error, now);
@@ -497,10 +610,12 @@ void peer_expire(struct core *core, struct peer *peer, uint64_t now)
 		break;
 	case PEER_INSTALL:
 	case PEER_SECURE:
-		if (peer->old_spi_in_be)
-			drop_old_sas(core, peer);
-		if (!peer->peer_seals)
-			core_emit(core, peer, ACTION_CHECK_SEALS)->spi_in_be = peer->child.spi_in_be;
+		if (peer->state == PEER_SECURE && peer_sending(peer) && !peer_sending(peer)->adopted)
+			drop_adopted(core, peer);
+		/* It may use any of them: one at a look. */
+		if (!peer->peer_seals && peer->child_count)
+			core_emit(core, peer, ACTION_CHECK_SEALS)->spi_in_be =
+				peer->children[peer->looks % peer->child_count].spi_in_be;
 		break;
 	case PEER_CLEAR:
 	case PEER_DENIED:
@@ -520,8 +635,15 @@ void peer_expire(struct core *core, struct peer *peer, uint64_t now)
 
 void peer_adopt(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
-	peer->child.spi_in_be = event->adopt.spi_in_be;
-	peer->child.spi_out_be = event->adopt.spi_out_be;
+	peer->children[0] = (struct peer_child){
+		.spi_in_be = event->adopt.spi_in_be,
+		.spi_out_be = event->adopt.spi_out_be,
+		.in = true,
+		.out = true,
+		.adopted = true,
+	};
+	peer->child_count = 1;
+	peer->has_policies = true;
 	peer->tunnel = event->adopt.tunnel;
 	peer->peer_seals = event->adopt.in_policy;
 	enter(peer, PEER_SECURE, now);
@@ -533,10 +655,9 @@ void peer_adopt(struct core *core, struct peer *peer, const struct core_event *e
 
 void peer_regroup(struct core *core, struct peer *peer, enum hf_group group, uint64_t now)
 {
-	bool secured = peer->state == PEER_HANDOFF || peer->state == PEER_SECURE || peer->state == PEER_INSTALL;
 
 	peer->group = group;
-	if (secured && group_answers(group)) {
+	if (is_protected(peer) && group_answers(group)) {
 		show_gate(core, peer);
 		if (!peer->peer_seals)
 			look_later(core, peer, now);
@@ -544,8 +665,7 @@ void peer_regroup(struct core *core, struct peer *peer, enum hf_group group, uin
 	}
 	if (group_wants_sas(group)) {
 		core_emit(core, peer, ACTION_ABANDON);
-		peer_start(core, peer, now);
-		unprotect(core, peer);
+		start_over(core, peer, now);
 		return;
 	}
 	drain_by_group(core, peer);

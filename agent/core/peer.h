@@ -25,6 +25,18 @@ enum handoff_step {
 	HANDOFF_REST,	/* sending what queued up meanwhile */
 };
 
+/*
+ * Child SAs of one pair: one, its successor while it is being replaced, and as many again where both ends started at once
+ * or an earlier agent left some.
+ */
+#define PEER_CHILDREN 8
+
+struct peer_child {
+	uint32_t spi_in_be, spi_out_be;
+	bool in, out; /* in the kernel */
+	bool adopted; /* of an earlier agent: nobody will say that it is down */
+};
+
 struct peer {
 	struct hf_pair pair;
 	struct timer timer;
@@ -34,20 +46,23 @@ struct peer {
 	bool responder;	 /* the peer started the negotiation */
 	bool peer_seals; /* ESP was seen from it */
 	bool tunnel;
-	bool rekeying;
-	bool local_gone; /* its local address is gone: it goes by its timer */
-	bool regroup;	 /* a reloaded policy has another group for it: likewise */
+	bool has_policies; /* ordered, not taken away since */
+	bool local_gone;   /* its local address is gone: it goes by its timer */
+	bool regroup;	   /* a reloaded policy has another group for it: likewise */
 	enum handoff_step step;
 	unsigned int drains; /* in this handoff */
 	unsigned int looks;  /* whether the peer seals, since the SAs stand */
 	enum failure failure;
-	unsigned int failures;			/* in a row */
-	enum gate_show shown;			/* the gate entry as last ordered */
-	uint64_t since_ns;			/* in this state */
-	uint64_t until_ns;			/* of CLEAR and DENIED */
-	struct child child;			/* keys only while they are being installed */
-	uint32_t old_spi_in_be, old_spi_out_be; /* replaced by a rekey, to be removed; 0 = none */
+	unsigned int failures;			   /* in a row */
+	enum gate_show shown;			   /* the gate entry as last ordered */
+	uint64_t since_ns;			   /* in this state */
+	uint64_t until_ns;			   /* of CLEAR and DENIED */
+	struct peer_child children[PEER_CHILDREN]; /* in the order they came */
+	unsigned int child_count;
 };
+
+/* peer_sending is the Child SA that packets leave with, NULL when there is none. */
+const struct peer_child *peer_sending(const struct peer *peer);
 
 /* peer_start begins an attempt for a new peer, or one whose memory ended. */
 void peer_start(struct core *core, struct peer *peer, uint64_t now);

@@ -22,10 +22,12 @@ static void negotiate(void *arg, struct agent *agent, struct handle peer, const 
 	agent_event(agent, &event);
 }
 
-static void abandon(void *arg, struct handle peer)
+static void abandon(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
 {
 	(void)arg;
+	(void)agent;
 	(void)peer;
+	(void)pair;
 }
 
 const struct keying keying_none = { .lookup = lookup, .negotiate = negotiate, .abandon = abandon };

@@ -17,8 +17,15 @@ struct keying {
 	void (*ready)(void *arg, struct agent *agent);
 	void (*lookup)(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair);
 	void (*negotiate)(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair);
-	/* Nothing asked for this peer is wanted any more. */
-	void (*abandon)(void *arg, struct handle peer);
+	/* Nothing asked or made for this pair is wanted any more. */
+	void (*abandon)(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair);
+	/*
+	 * Of Child SAs that were brought with CHILD_UP, named by their inbound SPI (network byte order): the kernel has it or
+	 * refused it (negative errno); a successor is wanted; it is refused or lost and must not be used. Each may be NULL.
+	 */
+	void (*installed)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be, int error);
+	void (*rekey)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be);
+	void (*gone)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be);
 };
 
 /*

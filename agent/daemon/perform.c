@@ -40,7 +40,7 @@ static enum sa_algorithm algorithm(enum child_algorithm child)
 
 static int add_sa(struct agent *agent, const struct action *action, bool inbound, struct err *err)
 {
-	const struct child *child = &action->child;
+	const struct child *child = &action->sa.child;
 	struct sa sa = {
 		.src = inbound ? action->pair.remote : action->pair.local,
 		.dst = inbound ? action->pair.local : action->pair.remote,
@@ -63,26 +63,33 @@ static int add_sa(struct agent *agent, const struct action *action, bool inbound
 /* Inbound first: what the peer seals from now on can be read (RFC 7296 2.8). */
 static void sa_add(struct agent *agent, const struct action *action)
 {
-	struct core_event event = { .type = EVENT_SA_ADDED };
+	struct core_event event = {
+		.type = EVENT_SA_ADDED,
+		.added = { .spi_in_be = action->sa.child.spi_in_be, .in = action->sa.in, .out = action->sa.out },
+	};
 	struct err err = ERR_NONE;
 
-	event.error = add_sa(agent, action, true, &err);
-	if (event.error == 0) {
+	if (action->sa.in)
+		event.error = add_sa(agent, action, true, &err);
+	if (event.error == 0 && action->sa.out) {
 		event.error = add_sa(agent, action, false, &err);
 		if (event.error < 0)
-			xfrm_state_del(agent->nl, &action->pair.local, action->child.spi_in_be, NULL);
+			xfrm_state_del(agent->nl, &action->pair.local, action->sa.child.spi_in_be, NULL);
 	}
 	if (event.error < 0)
 		log_error("%s", err.text);
 	answer(agent, action, &event);
+	if (agent->keying->installed && action->sa.in)
+		agent->keying->installed(agent->keying_arg, agent, &action->pair, action->sa.child.spi_in_be,
+					 event.error);
 }
 
 static void sa_del(struct agent *agent, const struct action *action)
 {
-	if (action->child.spi_out_be)
-		xfrm_state_del(agent->nl, &action->pair.remote, action->child.spi_out_be, NULL);
-	if (action->child.spi_in_be)
-		xfrm_state_del(agent->nl, &action->pair.local, action->child.spi_in_be, NULL);
+	if (action->sa.out)
+		xfrm_state_del(agent->nl, &action->pair.remote, action->sa.child.spi_out_be, NULL);
+	if (action->sa.in)
+		xfrm_state_del(agent->nl, &action->pair.local, action->sa.child.spi_in_be, NULL);
 }
 
 static void policy_set(struct agent *agent, const struct action *action)
@@ -177,7 +184,15 @@ static void perform(struct agent *agent, const struct action *action)
 		agent->keying->negotiate(agent->keying_arg, agent, action->peer, &action->pair);
 		break;
 	case ACTION_ABANDON:
-		agent->keying->abandon(agent->keying_arg, action->peer);
+		agent->keying->abandon(agent->keying_arg, agent, action->peer, &action->pair);
+		break;
+	case ACTION_REKEY:
+		if (agent->keying->rekey)
+			agent->keying->rekey(agent->keying_arg, agent, &action->pair, action->spi_in_be);
+		break;
+	case ACTION_CHILD_GONE:
+		if (agent->keying->gone)
+			agent->keying->gone(agent->keying_arg, agent, &action->pair, action->spi_in_be);
 		break;
 	case ACTION_SA_ADD:
 		sa_add(agent, action);
@@ -214,7 +229,7 @@ void agent_perform(struct agent *agent)
 	while (core_next(agent->core, &action)) {
 		perform(agent, &action);
 		if (action.type == ACTION_SA_ADD)
-			secret_wipe(&action.child, sizeof(action.child));
+			secret_wipe(&action.sa.child, sizeof(action.sa.child));
 	}
 	agent->performing = false;
 }

@@ -72,10 +72,15 @@ void room_pass(struct room *room, uint64_t span)
 
 struct core_event room_child(bool responder)
 {
-	struct core_event event = { .type = EVENT_CHILD_UP, .up = { .responder = responder } };
+	struct core_event event = { .type = EVENT_CHILD_UP, .up = { .responder = responder, .in = true, .out = true } };
 
 	event.up.child.spi_in_be = 0x1111;
 	event.up.child.spi_out_be = 0x2222;
 	event.up.child.key_in[0] = 0x5a;
 	return event;
+}
+
+struct core_event room_added(void)
+{
+	return (struct core_event){ .type = EVENT_SA_ADDED, .added = { .spi_in_be = 0x1111, .in = true, .out = true } };
 }

@@ -44,6 +44,9 @@ void room_rule(struct room *room, const char *prefix, enum hf_group group);
 /* room_child is a Child SA with SPIs 0x1111 in and 0x2222 out. */
 struct core_event room_child(bool responder);
 
+/* room_added is the answer to the order to install that child. */
+struct core_event room_added(void);
+
 /* room_tell gives the core a fact, room_pass lets time pass; both draw the orders. */
 void room_tell(struct room *room, struct core_event event);
 void room_pass(struct room *room, uint64_t span);

@@ -84,7 +84,7 @@ static struct action secure(struct room *room, const struct hf_pair *pair)
 {
 	struct action to = negotiate(room, pair);
 
-	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED });
+	answer(room, &to, room_added());
 	drained(room, &to, true);
 	answer(room, &to, (struct core_event){ .type = EVENT_POLICY_SET });
 	drained(room, &to, true);
@@ -100,12 +100,12 @@ static void first_packet_to_secure(void **state)
 	struct action to = negotiate(room, &pair);
 	const struct action *action;
 
-	assert_int_equal(to.child.spi_out_be, 0x2222);
-	assert_int_equal(to.child.key_in[0], 0x5a);
+	assert_int_equal(to.sa.child.spi_out_be, 0x2222);
+	assert_int_equal(to.sa.child.key_in[0], 0x5a);
 	assert_int_equal(to.reqid & 0xfff00000u, REQID);
 	expect_end(room);
 
-	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED });
+	answer(room, &to, room_added());
 	action = expect_gate(room, HF_VERDICT_HOLD);
 	assert_true(action->gate.handoff);
 	assert_true(action->gate.value.handoff_until_ns > room->now);
@@ -138,7 +138,7 @@ static void more_packets_change_nothing_while_under_way(void **state)
 
 	packets(room, &pair);
 	expect_end(room);
-	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED });
+	answer(room, &to, room_added());
 	packets(room, &pair);
 	expect_end(room);
 }
@@ -151,7 +151,7 @@ static void sender_faster_than_release_is_bounded(void **state)
 	struct core_counts counts;
 	int rounds = 0;
 
-	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED });
+	answer(room, &to, room_added());
 	while (state_of(room, &pair) == PEER_HANDOFF && rounds++ < 100) {
 		drained(room, &to, false);
 		if (room->count && room->drawn[0].type == ACTION_POLICY_SET)
@@ -200,7 +200,7 @@ static void responder_waits_for_the_initiator(void **state)
 	room_tell(room, up);
 	to = *expect(room, ACTION_SA_ADD);
 	expect_end(room);
-	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED });
+	answer(room, &to, room_added());
 	expect_end(room);
 	room_pass(room, 5 * NSTIME_MS);
 	expect(room, ACTION_CHECK_SEALS);
@@ -222,9 +222,11 @@ static void refuses_a_child_of_clear_and_block(void **state)
 
 	up.pair = room_pair(200, 1);
 	room_tell(room, up);
+	expect(room, ACTION_CHILD_GONE);
 	expect_end(room);
 	up.pair = room_pair(4, 1);
 	room_tell(room, up);
+	expect(room, ACTION_CHILD_GONE);
 	expect_end(room);
 }
 
@@ -303,7 +305,7 @@ static void late_answers_do_nothing(void **state)
 	room_tell(room, (struct core_event){ .type = EVENT_LOCAL_GONE, .pair = pair });
 	room_pass(room, 1);
 	assert_false(core_find(room->core, &(struct peer_view){ 0 }, &pair));
-	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED });
+	answer(room, &to, room_added());
 	expect_end(room);
 	answer(room, &to, room_child(false));
 	expect_end(room);
@@ -324,6 +326,7 @@ static void lost_sa_closes_before_it_opens(void **state)
 	expect(room, ACTION_POLICY_DEL);
 	expect(room, ACTION_POLICY_DEL);
 	expect(room, ACTION_SA_DEL);
+	expect(room, ACTION_CHILD_GONE);
 	expect_end(room);
 }
 
@@ -334,22 +337,85 @@ static void soft_limit_rekeys_under_the_standing_policy(void **state)
 	struct action to = secure(room, &pair);
 	struct core_event soft = { .type = EVENT_SA_EXPIRED, .pair = pair, .expired = { .spi_be = 0x2222 } };
 	struct core_event up = room_child(false);
+	struct action gone;
 
 	room_tell(room, soft);
-	expect(room, ACTION_NEGOTIATE);
+	assert_int_equal(expect(room, ACTION_REKEY)->spi_in_be, 0x1111);
 	expect_end(room);
-	room_tell(room, soft);
-	expect_end(room);
+	/* The responder of a rekey reads with the new SA before it sends with it. */
 	up.up.child.spi_in_be = 0x3333;
 	up.up.child.spi_out_be = 0x4444;
+	up.up.out = false;
 	answer(room, &to, up);
-	expect(room, ACTION_SA_ADD);
+	assert_false(expect(room, ACTION_SA_ADD)->sa.out);
+	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED, .added = { .spi_in_be = 0x3333, .in = true } });
 	expect_end(room);
-	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED });
+	up.type = EVENT_CHILD_USE;
+	answer(room, &to, up);
+	assert_false(expect(room, ACTION_SA_ADD)->sa.in);
+	answer(room, &to, (struct core_event){ .type = EVENT_SA_ADDED, .added = { .spi_in_be = 0x3333, .out = true } });
 	expect_end(room);
-	room_pass(room, 6 * NSTIME_S);
-	assert_int_equal(expect(room, ACTION_SA_DEL)->child.spi_in_be, 0x1111);
+	/* Then the old one stops sending, and goes. */
+	up = room_child(false);
+	up.type = EVENT_CHILD_QUIET;
+	answer(room, &to, up);
+	gone = *expect(room, ACTION_SA_DEL);
+	assert_true(gone.sa.out && !gone.sa.in && gone.sa.child.spi_out_be == 0x2222);
+	up.type = EVENT_CHILD_DOWN;
+	answer(room, &to, up);
+	gone = *expect(room, ACTION_SA_DEL);
+	assert_true(gone.sa.in && !gone.sa.out && gone.sa.child.spi_in_be == 0x1111);
+	expect_end(room);
 	assert_int_equal(state_of(room, &pair), PEER_SECURE);
+}
+
+/* The last Child SA went by agreement: the gate closes, what protected goes, the next packet starts anew. */
+static void last_child_down_waits_for_the_next_packet(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(3, 7);
+	struct action to = secure(room, &pair);
+	struct core_event down = room_child(false);
+
+	down.type = EVENT_CHILD_DOWN;
+	answer(room, &to, down);
+	assert_false(expect(room, ACTION_GATE)->gate.present);
+	expect(room, ACTION_POLICY_DEL);
+	expect(room, ACTION_POLICY_DEL);
+	expect(room, ACTION_SA_DEL);
+	expect_end(room);
+	assert_int_equal(state_of(room, &pair), PEER_IDLE);
+	packets(room, &pair);
+	expect_gate(room, HF_VERDICT_HOLD);
+	expect(room, ACTION_LOOKUP);
+	expect_end(room);
+}
+
+/* Both started: the second Child SA joins the first; a third that nobody asked for is refused. */
+static void crossing_children_stand_side_by_side(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(2, 9);
+	struct core_event up = room_child(true);
+	struct action to;
+
+	up.pair = pair;
+	room_tell(room, up);
+	to = *expect(room, ACTION_SA_ADD);
+	up.up.responder = false;
+	up.up.child.spi_in_be = 0x3333;
+	room_tell(room, up);
+	assert_int_equal(expect(room, ACTION_SA_ADD)->sa.child.spi_in_be, 0x3333);
+	answer(room, &to, room_added());
+	/* The peer answered ours, so it has SAs: no waiting for its ESP. */
+	expect_gate(room, HF_VERDICT_HOLD);
+	expect_drain(room, DRAIN_SEALED, false);
+	expect_end(room);
+	up.up.child.spi_in_be = 0x5555;
+	up.up.child.tunnel = true;
+	room_tell(room, up);
+	assert_int_equal(expect(room, ACTION_CHILD_GONE)->spi_in_be, 0x5555);
+	expect_end(room);
 }
 
 static void foreign_source_is_not_negotiated_for(void **state)
@@ -485,6 +551,8 @@ int main(void)
 		STORY(late_answers_do_nothing),
 		STORY(lost_sa_closes_before_it_opens),
 		STORY(soft_limit_rekeys_under_the_standing_policy),
+		STORY(last_child_down_waits_for_the_next_packet),
+		STORY(crossing_children_stand_side_by_side),
 		STORY(foreign_source_is_not_negotiated_for),
 		STORY(full_pool_is_a_normal_answer),
 		STORY(silent_peers_make_room),

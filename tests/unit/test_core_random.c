@@ -18,7 +18,8 @@ static void watch_orders(struct room *room, struct shadow *shadow)
 {
 	for (size_t i = 0; i < room->count; i++) {
 		const struct action *action = &room->drawn[i];
-		struct shadow *of = &shadow[action->pair.remote.octet[15]];
+		const uint8_t *remote = action->pair.remote.octet;
+		struct shadow *of = &shadow[remote[13] % 16 * 16 + remote[15] % 16];
 		enum hf_group group = policy_group(&room->policy, &action->pair.remote);
 
 		switch (action->type) {
@@ -55,6 +56,7 @@ static struct core_event random_fact(const struct room *room, unsigned int *seed
 		EVENT_SA_ADDED,	   EVENT_POLICY_SET,	EVENT_DRAINED,
 		EVENT_DRAINED,	   EVENT_SEALS,		EVENT_SA_EXPIRED,
 		EVENT_POLICY_GONE, EVENT_LOOKUP_FAILED, EVENT_NEGOTIATION_FAILED,
+		EVENT_CHILD_USE,   EVENT_CHILD_QUIET,	EVENT_CHILD_DOWN,
 	};
 	struct core_event event = { .type = types[rand_r(seed) % (sizeof(types) / sizeof(types[0]))] };
 	struct hf_pair pair = room_pair((uint8_t)(2 + rand_r(seed) % 2), (uint8_t)(rand_r(seed) % 12));
@@ -63,9 +65,18 @@ static struct core_event random_fact(const struct room *room, unsigned int *seed
 	event.pair = pair;
 	switch (event.type) {
 	case EVENT_CHILD_UP:
+	case EVENT_CHILD_USE:
+	case EVENT_CHILD_QUIET:
+	case EVENT_CHILD_DOWN: {
+		enum core_event_type type = event.type;
+
 		event = room_child(rand_r(seed) % 2);
+		event.type = type;
 		event.pair = pair;
+		event.up.out = rand_r(seed) % 4;
+		event.up.child.spi_in_be = 0x1111 + (uint32_t)rand_r(seed) % 3;
 		break;
+	}
 	case EVENT_DRAINED:
 		event.drained.empty = rand_r(seed) % 4;
 		break;
@@ -77,6 +88,11 @@ static struct core_event random_fact(const struct room *room, unsigned int *seed
 		event.expired.hard = rand_r(seed) % 2;
 		break;
 	case EVENT_SA_ADDED:
+		event = room_added();
+		event.pair = pair;
+		event.added.spi_in_be = 0x1111 + (uint32_t)rand_r(seed) % 3;
+		event.error = rand_r(seed) % 5 ? 0 : -ENOMEM;
+		break;
 	case EVENT_POLICY_SET:
 		event.error = rand_r(seed) % 5 ? 0 : -ENOMEM;
 		break;

@@ -114,6 +114,7 @@ static struct core_event child_up(const struct hf_pair *pair, bool responder)
 	struct child *child = &event.up.child;
 
 	event.up.responder = responder;
+	event.up.in = event.up.out = true;
 	child->algorithm = CHILD_AES_GCM_16_256;
 	child->tunnel = driver.tunnel;
 	child->esn = !driver.no_esn;
@@ -228,9 +229,11 @@ static void negotiate(void *arg, struct agent *agent, struct handle peer, const 
 		evtimer_add(pending->timer, &delay);
 }
 
-static void abandon(void *arg, struct handle peer)
+static void abandon(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
 {
 	(void)arg;
+	(void)agent;
+	(void)pair;
 	for (struct pending *pending = driver.pending; pending < driver.pending + PENDING_MAX; pending++) {
 		if (!pending->used || pending->peer.index != peer.index || pending->peer.generation != peer.generation)
 			continue;
