@@ -323,7 +323,8 @@ void sa_schedule(struct ike *ike, struct sa *sa)
 
 	if (sa->state == SA_ESTABLISHED) {
 		when = nstime_min(when, sa->rekey_ns);
-		if (sa->wants && sa->request.kind == REQUEST_NONE)
+		/* Behind the peer's exchange nothing is due before the kernel has answered: ike_installed comes back to it. */
+		if (sa->wants && sa->request.kind == REQUEST_NONE && !sa->peer_work)
 			when = nstime_min(when, sa->retry_ns);
 		if (sa->features & FEATURE_NAT_LOCAL)
 			when = nstime_min(when, sa->sent_ns + IKE_KEEPALIVE);
