@@ -48,10 +48,16 @@ struct kid *kid_new(struct ike *ike, struct sa *sa, uint32_t spi_in_be, uint64_t
 	return kid;
 }
 
-static void forget_in_work(struct work *work, uint32_t ref)
+static void forget_in_work(struct ike *ike, struct sa *sa, uint32_t *work_ref, uint32_t ref)
 {
+	struct work *work = *work_ref ? pool_at(&ike->works, *work_ref - 1) : NULL;
+
 	if (!work)
 		return;
+	if (work->kid == ref && sa->established_ns) {
+		work_free(ike, work_ref); /* an exchange that has nothing left to make */
+		return;
+	}
 	if (work->kid == ref)
 		work->kid = 0;
 	if (work->old_kid == ref)
@@ -74,8 +80,8 @@ void kid_unlink(struct ike *ike, struct kid *kid)
 	for (struct kid *other = kid_at(ike, sa->kids); other; other = kid_at(ike, other->next))
 		if (other->heir == self)
 			other->heir = 0;
-	forget_in_work(sa_work(ike, sa), self);
-	forget_in_work(sa_peer_work(ike, sa), self);
+	forget_in_work(ike, sa, &sa->work, self);
+	forget_in_work(ike, sa, &sa->peer_work, self);
 }
 
 void kid_remove(struct ike *ike, struct kid *kid)
@@ -117,7 +123,7 @@ void kid_up(struct ike *ike, struct kid *kid, bool out, uint32_t replaces_in_be)
 void kid_installed(struct kid *kid)
 {
 	if (kid->state == KID_INSTALLING)
-		kid->state = KID_UP;
+		kid->state = kid->heir ? KID_REPLACED : KID_UP;
 	forget_keys(kid);
 }
 
@@ -140,8 +146,8 @@ void kid_quiet(struct ike *ike, struct kid *kid)
 
 void kid_replace(struct ike *ike, struct kid *old, struct kid *heir, uint64_t now)
 {
-	if (old->state == KID_UP || old->state == KID_INSTALLING)
-		old->state = KID_REPLACED;
+	if (old->state == KID_UP)
+		old->state = KID_REPLACED; /* one that still waits for the kernel follows in kid_installed */
 	old->heir = kid_ref(ike, heir);
 	old->rekey_ns = NSTIME_NEVER;
 	old->rekey_wanted = false;

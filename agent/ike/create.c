@@ -397,7 +397,9 @@ static void settle(struct ike *ike, struct sa *sa, struct kid *mine, uint64_t no
 		kid_replace(ike, mine, rival, now);
 		mine->state = KID_DELETING;
 		mine->drop_ns = NSTIME_NEVER;
-		kid_use(ike, rival);
+		/* It is sent with when the peer deletes the old one: then it has it. */
+		if (!old || old->gone)
+			kid_use(ike, rival);
 		return;
 	}
 	kid_replace(ike, rival, mine, now);
@@ -408,16 +410,16 @@ static void settle(struct ike *ike, struct sa *sa, struct kid *mine, uint64_t no
 	}
 }
 
-void create_on_installed(struct ike *ike, struct sa *sa, struct kid *kid, int error, uint64_t now)
+bool create_on_installed(struct ike *ike, struct sa *sa, struct kid *kid, int error, uint64_t now)
 {
 	struct work *work = sa_work(ike, sa), *peers = sa_peer_work(ike, sa);
 
 	if (peers && peers->kid == kid_ref(ike, kid)) {
 		respond(ike, sa, kid, error, now);
-		return;
+		return true;
 	}
 	if (!work || work->kid != kid_ref(ike, kid))
-		return;
+		return false;
 	kid_installed(kid);
 	if (error) {
 		/* The peer has it: it must go, the old one stays. */
@@ -427,4 +429,5 @@ void create_on_installed(struct ike *ike, struct sa *sa, struct kid *kid, int er
 		settle(ike, sa, kid, now);
 	}
 	work_free(ike, &sa->work);
+	return true;
 }

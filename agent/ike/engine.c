@@ -187,9 +187,6 @@ static size_t lay_out(struct ike *ike, const struct ike_options *options)
 	if (ike) {
 		ike->half_open_max = half_open;
 		ike->blocks.max = blocks;
-		for (uint32_t i = 0; i < blocks; i++)
-			ike->blocks.all[i].next = i + 1 < blocks ? i + 2 : 0;
-		ike->blocks.free = 1;
 	}
 	return at;
 }
@@ -262,7 +259,7 @@ void ike_clear(struct ike *ike)
 		/* Freeing one may have freed the next: start over, the list only gets shorter. */
 		next = pool_first(&ike->sas);
 	}
-	secret_wipe(ike->blocks.all, ike->blocks.max * sizeof(struct block));
+	secret_wipe(ike->blocks.all, ike->blocks.fresh * sizeof(struct block));
 	secret_wipe(ike, sizeof(*ike));
 }
 
@@ -312,6 +309,12 @@ struct handle ike_connect(struct ike *ike, const struct ike_connect *connect, ui
 	return pool_handle(&ike->sas, sa);
 }
 
+static void close_kid(struct kid *kid)
+{
+	kid->state = KID_DELETING;
+	kid->rekey_ns = kid->drop_ns = NSTIME_NEVER;
+}
+
 void ike_installed(struct ike *ike, struct handle child, int error, uint64_t now)
 {
 	struct kid *kid = pool_get(&ike->kids, child);
@@ -323,9 +326,7 @@ void ike_installed(struct ike *ike, struct handle child, int error, uint64_t now
 	self = pool_handle(&ike->sas, sa);
 	if (kid->in_auth) {
 		auth_on_installed(ike, sa, kid, error, now);
-	} else if (sa->work || sa->peer_work) {
-		create_on_installed(ike, sa, kid, error, now);
-	} else {
+	} else if (!create_on_installed(ike, sa, kid, error, now)) {
 		/* Of IKE_AUTH, as initiator: the peer has it already. */
 		kid_installed(kid);
 		if (error) {
@@ -333,6 +334,9 @@ void ike_installed(struct ike *ike, struct handle child, int error, uint64_t now
 			sa->wants |= WANT_CLOSE;
 		}
 	}
+	kid = pool_get(&ike->kids, child);
+	if (kid && kid->unwanted)
+		close_kid(kid);
 	sa = pool_get(&ike->sas, self);
 	if (sa)
 		send_next(ike, sa, now);
@@ -374,10 +378,13 @@ void ike_close_child(struct ike *ike, struct handle child, uint64_t now)
 {
 	struct kid *kid = pool_get(&ike->kids, child);
 
-	if (!kid || kid->state == KID_DELETING || kid->gone || kid->in_auth)
+	if (!kid || kid->state == KID_DELETING || kid->gone)
 		return;
-	kid->state = KID_DELETING;
-	kid->rekey_ns = kid->drop_ns = NSTIME_NEVER;
+	if (kid->state == KID_INSTALLING) {
+		kid->unwanted = true; /* the exchange that makes it goes on to its end */
+		return;
+	}
+	close_kid(kid);
 	want(ike, pool_at(&ike->sas, kid->sa), 0, now);
 }
 
@@ -418,6 +425,16 @@ void ike_close(struct ike *ike, struct handle handle, uint64_t now)
 		sa->wants |= WANT_CLOSE; /* the peer may have an SA by now: it is told when we know */
 	else if (sa->state != SA_CLOSING)
 		sa_drop(ike, sa, IKE_CLOSED, now);
+}
+
+void ike_close_pair(struct ike *ike, const struct hf_pair *pair, uint64_t now)
+{
+	struct sa *sa = sa_first_of_pair(ike, pair), *next;
+
+	for (; sa; sa = next) {
+		next = sa_at(ike, sa->next_of_pair);
+		ike_close(ike, pool_handle(&ike->sas, sa), now);
+	}
 }
 
 void ike_forget(struct ike *ike, struct handle handle, uint64_t now)
@@ -465,6 +482,11 @@ const char *ike_reason_name(enum ike_reason reason)
 	};
 
 	return reason < IKE_REASONS && names[reason] ? names[reason] : "?";
+}
+
+const char *ike_notify_name(uint16_t type)
+{
+	return notify_name(type);
 }
 
 void ike_count(const struct ike *ike, struct ike_counts *out)

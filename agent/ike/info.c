@@ -14,7 +14,7 @@
 
 void kid_linger(struct ike *ike, struct kid *kid, uint64_t now)
 {
-	if (!kid->heir) {
+	if (!kid->heir || kid->state == KID_INSTALLING) {
 		kid_remove(ike, kid);
 		return;
 	}
@@ -141,8 +141,9 @@ static void on_delete_sa(struct ike *ike, struct sa *sa, uint64_t now)
 	else
 		sa_drop(ike, sa,
 			sa->loser || sa->superseded ? IKE_SUPERSEDED
-			: sa->state == SA_CLOSING   ? IKE_CLOSED
-						    : IKE_CLOSED_BY_PEER,
+			: sa->state != SA_CLOSING   ? IKE_CLOSED_BY_PEER
+			: sa->down_reason	    ? sa->down_reason
+						    : IKE_CLOSED,
 			now);
 }
 

@@ -45,7 +45,9 @@ struct block {
 
 struct blocks {
 	struct block *all;
-	uint32_t max, used, free; /* free: 1 + index; 0 = none */
+	uint32_t max, used;
+	uint32_t fresh; /* never used so far: from this index on, so that memory is touched when it is needed */
+	uint32_t free;	/* 1 + index of the first returned one; 0 = none */
 };
 
 /* ---- Child SAs ---- */
@@ -68,6 +70,7 @@ struct kid {
 	bool quiet;	    /* no longer sent with */
 	bool in_auth;	    /* made by IKE_AUTH: its response waits for ike_installed */
 	bool rekey_wanted;
+	bool unwanted;		      /* closed by the caller before its kernel had it */
 	bool gone;		      /* deleted on both sides; its inbound SA stays for packets under way */
 	uint32_t heir;		      /* 1 + index of the child that replaces this one, as far as known */
 	uint8_t low_nonce[NONCE_LEN]; /* the lower of Ni and Nr of the exchange that made it, cut */
@@ -402,7 +405,8 @@ void auth_on_response(struct ike *ike, struct received *in, uint64_t now);
 void auth_on_installed(struct ike *ike, struct sa *sa, struct kid *kid, int error, uint64_t now);
 void create_on_request(struct ike *ike, struct received *in, uint64_t now);
 void create_on_response(struct ike *ike, struct received *in, uint64_t now);
-void create_on_installed(struct ike *ike, struct sa *sa, struct kid *kid, int error, uint64_t now);
+/* create_on_installed: false when no exchange waits for the child. */
+bool create_on_installed(struct ike *ike, struct sa *sa, struct kid *kid, int error, uint64_t now);
 void create_start(struct ike *ike, struct sa *sa, struct kid *old, uint64_t now);
 void rekey_start(struct ike *ike, struct sa *sa, uint64_t now);
 void rekey_on_request(struct ike *ike, struct received *in, uint64_t now);

@@ -323,8 +323,8 @@ void sa_schedule(struct ike *ike, struct sa *sa)
 
 	if (sa->state == SA_ESTABLISHED) {
 		when = nstime_min(when, sa->rekey_ns);
-		/* Behind the peer's exchange nothing is due before the kernel has answered: ike_installed comes back to it. */
-		if (sa->wants && sa->request.kind == REQUEST_NONE && !sa->peer_work)
+		/* Behind an exchange nothing is due before the kernel has answered: ike_installed comes back to it. */
+		if (sa->wants && sa->request.kind == REQUEST_NONE && !sa->peer_work && !sa->work)
 			when = nstime_min(when, sa->retry_ns);
 		if (sa->features & FEATURE_NAT_LOCAL)
 			when = nstime_min(when, sa->sent_ns + IKE_KEEPALIVE);
@@ -354,7 +354,9 @@ static void expire_kids(struct ike *ike, struct sa *sa, uint64_t now)
 
 	for (struct kid *kid = kid_at(ike, sa->kids); kid; kid = next) {
 		next = kid_at(ike, kid->next);
-		if (now >= kid->drop_ns) {
+		if (now >= kid->drop_ns && kid->state == KID_INSTALLING) {
+			kid->drop_ns = nstime_add(now, IKE_REPLACED_LIFE); /* an exchange waits for it */
+		} else if (now >= kid->drop_ns) {
 			kid_remove(ike, kid);
 		} else if (now >= kid->rekey_ns) {
 			sa->wants |= WANT_REKEY_KID;

@@ -256,8 +256,8 @@ void send_next(struct ike *ike, struct sa *sa, uint64_t now)
 		info_probe(ike, sa, now);
 		return;
 	}
-	/* The peer's own exchange, if one waits for the kernel, goes first: it would be answered TEMPORARY_FAILURE. */
-	if (now < sa->retry_ns || sa->peer_work)
+	/* An exchange that waits for the kernel goes first; behind the peer's we would be answered TEMPORARY_FAILURE. */
+	if (now < sa->retry_ns || sa->peer_work || sa->work)
 		return;
 	if (sa->wants & WANT_REKEY_SA) {
 		sa->wants &= ~WANT_REKEY_SA;

@@ -163,12 +163,20 @@ struct handle caller_connect(struct world *world, unsigned int index, unsigned i
 	call_begin(world, index, NULL);
 	sa = ike_connect(host->ike, &connect, host_now(world, index));
 	if (sa.generation)
-		note_add(world, index, sa, peer, false);
+		note_add(world, index, sa, peer, false)->tag = connect.tag;
 	call_end(world);
 	return sa;
 }
 
 /* ---- outputs ---- */
+
+static bool has_sa_tagged(const struct host *host, unsigned int peer, uint64_t tag)
+{
+	for (unsigned int i = 0; i < host->note_count; i++)
+		if (host->notes[i].peer == peer && host->notes[i].up && tag == TAG_ANSWER + peer)
+			return true;
+	return false;
+}
 
 static void on_ask(struct world *world, unsigned int index, const struct ike_output *out)
 {
@@ -176,12 +184,19 @@ static void on_ask(struct world *world, unsigned int index, const struct ike_out
 	struct note *note = note_find(host, out->sa);
 	unsigned int peer = host_by_addr(world, &out->path.remote);
 
-	if (out->ask.responder != !note || peer == HOSTS_MAX) {
+	if (peer == HOSTS_MAX || (note && (note->answered || out->ask.responder))) {
 		fail(world, "h%u: ASK_KEY for an SA that is %s", index, note ? "known" : "not of ours");
 		return;
 	}
-	if (!note)
-		note = note_add(world, index, out->sa, peer, true);
+	if (!note) {
+		note = note_add(world, index, out->sa, peer, out->ask.responder);
+		/* The engine starts by itself in place of an SA that the peer does not rekey. */
+		if (!note->responder) {
+			note->tag = out->tag;
+			if (!has_sa_tagged(host, peer, out->tag))
+				fail(world, "h%u: ASK_KEY out of nothing", index);
+		}
+	}
 	say(world, index, "ASK_KEY for h%u%s", peer, note->responder ? ", who starts" : "");
 	event_add(world, thinking_time(world), EVENT_ANSWER, index, out->sa, NULL);
 }
@@ -194,7 +209,8 @@ static void on_up(struct world *world, unsigned int index, const struct ike_outp
 		fail(world, "h%u: UP that nobody waits for", index);
 		return;
 	}
-	say(world, index, "UP with h%u as %s", note->peer, note->responder ? "responder" : "initiator");
+	say(world, index, "UP with h%u as %s, SA %u.%u", note->peer,
+	    note->responder ? "responder" : "initiator", note->sa.index, note->sa.generation);
 	note->up = true;
 	note->up_ns = note->heard_ns = world->now;
 	judge_up(world, index, out);
@@ -209,7 +225,8 @@ static void on_replaced(struct world *world, unsigned int index, const struct ik
 		fail(world, "h%u: REPLACED of an SA that is not up", index);
 		return;
 	}
-	say(world, index, "REPLACED, h%u", note->peer);
+	say(world, index, "REPLACED, h%u, SA %u.%u by %u.%u", note->peer, note->sa.index, note->sa.generation,
+	    out->sa.index, out->sa.generation);
 	world->totals.rekeys++;
 	for (unsigned int i = 0; i < host->kid_count; i++)
 		if (is_same(host->kids[i].sa, note->sa))
@@ -227,7 +244,8 @@ static void on_down(struct world *world, unsigned int index, const struct ike_ou
 		fail(world, "h%u: DOWN of an SA that is %s", index, note ? "told otherwise" : "not known");
 		return;
 	}
-	say(world, index, "DOWN, h%u: %s (%u)", note->peer, ike_reason_name(out->down.reason), out->down.notify);
+	say(world, index, "DOWN, h%u, SA %u.%u: %s (%u)", note->peer, note->sa.index, note->sa.generation,
+	    ike_reason_name(out->down.reason), out->down.notify);
 	for (unsigned int i = 0; i < host->kid_count; i++)
 		if (is_same(host->kids[i].sa, note->sa))
 			fail(world, "h%u: DOWN before a child's CHILD_DOWN", index);
@@ -318,9 +336,7 @@ static void check_tag(struct world *world, unsigned int index, const struct ike_
 
 	if (!note || out->type == IKE_SEND)
 		return;
-	tag = note->answered ? TAG_ANSWER : note->responder ? 0 : TAG_CONNECT;
-	if (tag)
-		tag += note->peer;
+	tag = note->answered ? TAG_ANSWER + note->peer : note->tag;
 	if (out->tag != tag)
 		fail(world, "h%u: tag %llu instead of %llu", index, (unsigned long long)out->tag,
 		     (unsigned long long)tag);

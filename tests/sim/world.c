@@ -27,6 +27,29 @@ void say(const struct world *world, unsigned int host, const char *format, ...)
 	putchar('\n');
 }
 
+static bool show_sa(void *arg, const struct ike_view *view)
+{
+	(void)arg;
+	printf("    SA %u.%u tag %llu %s%s, %u children, sends %08x, spi %02x%02x..%02x%02x\n", view->sa.index,
+	       view->sa.generation, (unsigned long long)view->tag, view->state, view->responder ? ", responder" : "",
+	       view->children, __builtin_bswap32(view->spi_in_be), view->spi_i[0], view->spi_i[1], view->spi_r[0],
+	       view->spi_r[1]);
+	return true;
+}
+
+static void show(const struct world *world, unsigned int index)
+{
+	const struct host *host = &world->hosts[index];
+
+	printf("  h%u%s\n", index, host->alive ? "" : ", down");
+	if (host->alive)
+		ike_each(host->ike, show_sa, NULL);
+	for (unsigned int i = 0; i < host->kid_count; i++)
+		printf("    child %08x -> %08x with h%u of %u.%u%s%s\n", __builtin_bswap32(host->kids[i].keys.spi_in_be),
+		       __builtin_bswap32(host->kids[i].keys.spi_out_be), host->kids[i].peer, host->kids[i].sa.index,
+		       host->kids[i].sa.generation, host->kids[i].in ? ", in" : "", host->kids[i].out ? ", out" : "");
+}
+
 /* The first one counts; what comes after it may only be its consequence. */
 void fail(struct world *world, const char *format, ...)
 {
@@ -37,8 +60,11 @@ void fail(struct world *world, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(world->failure, sizeof(world->failure), format, args);
 	va_end(args);
-	if (world->trace)
+	if (world->trace) {
 		printf("%10.4f  FAILED: %s\n", (double)world->now / NSTIME_S, world->failure);
+		for (unsigned int i = 0; i < world->host_count; i++)
+			show(world, i);
+	}
 }
 
 /* ---- hosts ---- */
