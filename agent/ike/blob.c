@@ -17,9 +17,12 @@ static uint32_t block_take(struct ike *ike)
 {
 	uint32_t ref = ike->blocks.free;
 
-	if (!ref)
+	if (ref)
+		ike->blocks.free = block_at(ike, ref)->next;
+	else if (ike->blocks.fresh < ike->blocks.max)
+		ref = ++ike->blocks.fresh;
+	else
 		return 0;
-	ike->blocks.free = block_at(ike, ref)->next;
 	ike->blocks.used++;
 	block_at(ike, ref)->next = 0;
 	return ref;

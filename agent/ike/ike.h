@@ -131,6 +131,9 @@ enum ike_reason {
 
 const char *ike_reason_name(enum ike_reason reason);
 
+/* ike_notify_name is the name of a notify type, "AUTHENTICATION_FAILED". */
+const char *ike_notify_name(uint16_t type);
+
 enum ike_auth { IKE_AUTH_SIGNATURE = 14, IKE_AUTH_PSK = 2, IKE_AUTH_NULL = 13 };
 
 struct ike_output {
@@ -228,6 +231,9 @@ void ike_probe(struct ike *ike, struct handle sa, uint64_t now);
 
 /* ike_close tells the peer and ends the SA; DOWN comes when the peer answered or does not. */
 void ike_close(struct ike *ike, struct handle sa, uint64_t now);
+
+/* ike_close_pair is ike_close for all SAs of two hosts, attempts included. */
+void ike_close_pair(struct ike *ike, const struct hf_pair *pair, uint64_t now);
 
 /* ike_close_child ends one Child SA; the IKE SA stays. */
 void ike_close_child(struct ike *ike, struct handle child, uint64_t now);

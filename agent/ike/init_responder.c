@@ -56,6 +56,7 @@ static bool is_cookie_good(struct ike *ike, const struct chain *chain, const str
 
 	if (!cookie)
 		return false;
+	cookie_rotate(&ike->jar, &ike->options.host, now);
 	if (!cookie_check(cookie->data, &ike->jar, path, header->spi_i, ni, now))
 		return true;
 	ike->counts.cookies_bad++;
