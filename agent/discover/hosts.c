@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Lists of hosts and keys, see hosts.h: reading and searching. Texts and keys lie in one piece of memory as long as the text, which
+ * is enough because each becomes shorter when it is read.
+ */
+#include "discover/hosts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "discover/keytext.h"
+#include "discover/stamp.h"
+
+struct place {
+	struct hf_prefix prefix;
+	uint32_t host; /* index */
+};
+
+struct hosts {
+	struct host *hosts;
+	struct hf_prefix *prefixes; /* of all hosts, in the order of the text */
+	struct place *index;	    /* sorted: longer prefixes first, then by address */
+	uint8_t *octets;	    /* names and keys */
+	size_t count, prefix_count, used;
+	size_t room, prefix_room; /* elements of hosts and of prefixes */
+};
+
+struct reading {
+	struct hosts *hosts;
+	const struct hosts_options *options;
+	unsigned int line;
+	struct err *err;
+};
+
+/* A message is FILE:LINE: what is wrong. */
+#define COMPLAIN(reading, format, ...) \
+	err_set((reading)->err, -EINVAL, "%s:%u: " format, (reading)->options->file, (reading)->line, ##__VA_ARGS__)
+
+/* ---- words ------------------------------------------------------------------------------------ */
+
+static bool is_space(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* Takes the next word off; empty at the end of the line. */
+static struct view next_word(struct view *left)
+{
+	struct view word;
+
+	while (left->len && is_space(*left->at))
+		*left = view_of(left->at + 1, left->len - 1);
+	word = view_of(left->at, 0);
+	while (left->len && !is_space(*left->at)) {
+		*left = view_of(left->at + 1, left->len - 1);
+		word.len++;
+	}
+	return word;
+}
+
+/* Takes what stands before the separator off, and the separator with it. */
+static struct view next_part(struct view *left, char separator)
+{
+	const uint8_t *end = left->len ? memchr(left->at, separator, left->len) : NULL;
+	struct view part = view_of(left->at, end ? (size_t)(end - left->at) : left->len);
+
+	*left = end ? view_of(end + 1, left->len - part.len - 1) : VIEW_NONE;
+	return part;
+}
+
+static bool starts_with(struct view word, const char *start)
+{
+	return word.len >= strlen(start) && memcmp(word.at, start, strlen(start)) == 0;
+}
+
+static struct view behind(struct view word, const char *start)
+{
+	return view_of(word.at + strlen(start), word.len - strlen(start));
+}
+
+#define SHOWN(word) (int)((word).len < 64 ? (word).len : 64), (const char *)(word).at
+
+/* ---- one line --------------------------------------------------------------------------------- */
+
+/* Room for one more element; *room doubles. */
+static int grow(void *array, size_t *room, size_t count, size_t size)
+{
+	size_t wanted = *room ? *room * 2 : 64;
+	void *larger;
+
+	if (count < *room)
+		return 0;
+	larger = reallocarray(*(void **)array, wanted, size);
+	if (!larger)
+		return -ENOMEM;
+	*(void **)array = larger;
+	*room = wanted;
+	return 0;
+}
+
+static bool is_in_scope(const struct hosts_options *options, const struct hf_prefix *prefix)
+{
+	bool inside = !options->scope;
+
+	for (size_t i = 0; i < options->scope_count && !inside; i++)
+		inside = options->scope[i].prefix_len <= prefix->prefix_len &&
+			 addr_is_v4(&options->scope[i].addr) == addr_is_v4(&prefix->addr) &&
+			 prefix_contains(&options->scope[i], &prefix->addr);
+	return inside;
+}
+
+static int read_prefix(struct reading *reading, struct host *host, struct view part)
+{
+	struct hosts *hosts = reading->hosts;
+	struct err err = ERR_NONE;
+	struct hf_prefix prefix;
+	char text[PREFIX_TEXT_MAX + 16] = "";
+
+	if (!part.len)
+		return COMPLAIN(reading,
+				"there is an empty address between commas: write ADDRESS,ADDRESS without spaces");
+	memcpy(text, part.at, part.len < sizeof(text) ? part.len : sizeof(text) - 1);
+	if (prefix_parse(&prefix, text, &err) < 0)
+		return COMPLAIN(reading, "%s", err.text);
+	if (!is_in_scope(reading->options, &prefix))
+		return COMPLAIN(reading, "%s lies outside the directory's scope: widen the scope or remove it", text);
+	if (host->prefix_count == HOSTS_PREFIXES_MAX)
+		return COMPLAIN(reading, "the host has more than %d addresses: use prefixes", HOSTS_PREFIXES_MAX);
+	if (hosts->prefix_count == HOSTS_INDEX_MAX)
+		return COMPLAIN(reading, "there are more than %d addresses: use prefixes, or make several lists",
+				HOSTS_INDEX_MAX);
+	if (grow(&hosts->prefixes, &hosts->prefix_room, hosts->prefix_count, sizeof(prefix)) < 0)
+		return err_set(reading->err, -ENOMEM, "out of memory");
+	hosts->prefixes[hosts->prefix_count++] = prefix;
+	host->prefix_count++;
+	return 0;
+}
+
+static int read_addresses(struct reading *reading, struct host *host, struct view word)
+{
+	int rc = 0;
+
+	if (keytext_is_key(word) && memchr(word.at, '=', word.len))
+		return COMPLAIN(reading, "the line begins with a key: write the address first");
+	do {
+		rc = read_prefix(reading, host, next_part(&word, ','));
+	} while (rc == 0 && word.at);
+	return rc;
+}
+
+static bool is_name(struct view name)
+{
+	if (!name.len || name.len > HOSTS_NAME_MAX || name.at[0] == '.' || name.at[0] == '-')
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		uint8_t c = name.at[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+		      c == '-' || c == '_'))
+			return false;
+	}
+	return true;
+}
+
+static int read_name(struct reading *reading, struct host *host, struct view name)
+{
+	struct hosts *hosts = reading->hosts;
+	char *copy = (char *)hosts->octets + hosts->used;
+
+	if (!is_name(name))
+		return COMPLAIN(reading,
+				"\"%.*s\" is not a host's name: use letters, digits, - and ., at most %d characters",
+				SHOWN(name), HOSTS_NAME_MAX);
+	if (*host->name)
+		return COMPLAIN(reading, "name= stands there twice: a host has one name");
+	memcpy(copy, name.at, name.len);
+	copy[name.len] = '\0';
+	hosts->used += name.len + 1;
+	host->name = copy;
+	return 0;
+}
+
+static int read_key(struct reading *reading, struct host *host, struct view word)
+{
+	struct hosts *hosts = reading->hosts;
+	uint8_t *spki = hosts->octets + hosts->used;
+	size_t len = SPKI_MAX < word.len ? SPKI_MAX : word.len;
+	struct err err = ERR_NONE;
+
+	if (host->keys == HOSTS_KEYS_MAX)
+		return COMPLAIN(reading, "the host has more than %d keys: remove those that are no longer used",
+				HOSTS_KEYS_MAX);
+	if (keytext_parse(spki, &len, word, &err) < 0)
+		return COMPLAIN(reading, "%s", err.text);
+	for (size_t i = 0; i < host->keys; i++)
+		if (view_equal(host->spki[i], view_of(spki, len)))
+			return COMPLAIN(reading, "the same key stands there twice: remove one");
+	host->spki[host->keys++] = view_of(spki, len);
+	hosts->used += len;
+	return 0;
+}
+
+static int read_word(struct reading *reading, struct host *host, struct view word)
+{
+	if (starts_with(word, "name="))
+		return read_name(reading, host, behind(word, "name="));
+	if (starts_with(word, "until=")) {
+		if (host->until_s)
+			return COMPLAIN(reading, "until= stands there twice: remove one");
+		if (stamp_parse_day(&host->until_s, behind(word, "until=")) < 0)
+			return COMPLAIN(reading, "\"%.*s\" is not a day: write until=YYYY-MM-DD", SHOWN(word));
+		return 0;
+	}
+	if (keytext_is_key(word))
+		return read_key(reading, host, word);
+	return COMPLAIN(reading,
+			"\"%.*s\" is no key, name=NAME or until=YYYY-MM-DD: correct it, or put commas without "
+			"spaces between addresses",
+			SHOWN(word));
+}
+
+static int read_host(struct reading *reading, struct view line)
+{
+	struct hosts *hosts = reading->hosts;
+	struct host host = { .name = "", .line = reading->line };
+	struct view word = next_word(&line);
+	int rc;
+
+	if (!word.len)
+		return 0;
+	if (hosts->count == HOSTS_MAX)
+		return COMPLAIN(reading, "there are more than %d hosts: make several lists", HOSTS_MAX);
+	rc = read_addresses(reading, &host, word);
+	while (rc == 0 && (word = next_word(&line)).len)
+		rc = read_word(reading, &host, word);
+	if (rc < 0)
+		return rc;
+	if (!host.keys)
+		return COMPLAIN(reading,
+				"the host has no key: write KIND:BASE64 behind its address, as `holdfast init` "
+				"prints it there");
+	if (grow(&hosts->hosts, &hosts->room, hosts->count, sizeof(host)) < 0)
+		return err_set(reading->err, -ENOMEM, "out of memory");
+	hosts->hosts[hosts->count++] = host;
+	return 0;
+}
+
+/* ---- the whole -------------------------------------------------------------------------------- */
+
+static int read_lines(struct reading *reading, struct view text)
+{
+	int rc = 0;
+
+	for (reading->line = reading->options->line; rc == 0 && text.at; reading->line++) {
+		struct view line = next_part(&text, '\n'), content;
+
+		for (size_t i = 0; i < line.len; i++)
+			if (line.at[i] < ' ' && !is_space(line.at[i]))
+				return COMPLAIN(reading, "there is %s: this is not a text file",
+						line.at[i] ? "a control character" : "a NUL byte");
+		content = next_part(&line, '#');
+		if (content.len > HOSTS_LINE_MAX)
+			return COMPLAIN(reading, "the line is longer than %d characters: shorten it", HOSTS_LINE_MAX);
+		rc = read_host(reading, content);
+	}
+	return rc;
+}
+
+static int compare_prefixes(const struct hf_prefix *a, const struct hf_prefix *b)
+{
+	if (a->prefix_len != b->prefix_len)
+		return a->prefix_len > b->prefix_len ? -1 : 1;
+	return addr_compare(&a->addr, &b->addr);
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct place *first = a, *second = b;
+	int order = compare_prefixes(&first->prefix, &second->prefix);
+
+	return order ? order : (first->host > second->host) - (first->host < second->host);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct host *first = *(const struct host *const *)a, *second = *(const struct host *const *)b;
+	int order = strcasecmp(first->name, second->name);
+
+	return order ? order : (first->line > second->line) - (first->line < second->line);
+}
+
+/* Sorts the index; an address belongs to one line only. */
+static int make_index(struct reading *reading)
+{
+	struct hosts *hosts = reading->hosts;
+	char text[PREFIX_TEXT_MAX];
+	size_t at = 0;
+
+	hosts->index = calloc(hosts->prefix_count + 1, sizeof(*hosts->index));
+	if (!hosts->index)
+		return err_set(reading->err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < hosts->count; i++) {
+		struct host *host = &hosts->hosts[i];
+
+		host->prefixes = hosts->prefixes + at;
+		for (uint32_t n = 0; n < host->prefix_count; n++, at++)
+			hosts->index[at] = (struct place){ host->prefixes[n], (uint32_t)i };
+	}
+	qsort(hosts->index, hosts->prefix_count, sizeof(*hosts->index), compare_places);
+	for (size_t i = 1; i < hosts->prefix_count; i++) {
+		const struct place *before = &hosts->index[i - 1], *place = &hosts->index[i];
+
+		reading->line = hosts->hosts[place->host].line;
+		if (prefix_equal(&before->prefix, &place->prefix))
+			return COMPLAIN(reading, "%s is already on line %u: a host has one line, with all its keys",
+					prefix_format(text, &place->prefix), hosts->hosts[before->host].line);
+	}
+	return 0;
+}
+
+static int check_names(struct reading *reading)
+{
+	const struct hosts *hosts = reading->hosts;
+	OWN_FREE const struct host **named = calloc(hosts->count + 1, sizeof(*named));
+	size_t count = 0;
+
+	if (!named)
+		return err_set(reading->err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < hosts->count; i++)
+		if (*hosts->hosts[i].name)
+			named[count++] = &hosts->hosts[i];
+	qsort(named, count, sizeof(*named), compare_names);
+	for (size_t i = 1; i < count; i++) {
+		reading->line = named[i]->line;
+		if (strcasecmp(named[i - 1]->name, named[i]->name) == 0)
+			return COMPLAIN(
+				reading,
+				"the name %s is already on line %u: a host has one line, with all its addresses",
+				named[i]->name, named[i - 1]->line);
+	}
+	return 0;
+}
+
+static void own_hosts(struct hosts **hosts)
+{
+	hosts_free(*hosts);
+}
+
+int hosts_parse(struct hosts **out, struct view text, const struct hosts_options *options, struct err *err)
+{
+	OWN(own_hosts) struct hosts *hosts = calloc(1, sizeof(*hosts));
+	struct reading reading = { .hosts = hosts, .options = options, .err = err };
+	int rc;
+
+	if (hosts)
+		hosts->octets = malloc(text.len + 1);
+	if (!hosts || !hosts->octets)
+		return err_set(err, -ENOMEM, "out of memory");
+	rc = read_lines(&reading, text);
+	if (rc == 0)
+		rc = make_index(&reading);
+	if (rc == 0)
+		rc = check_names(&reading);
+	if (rc < 0)
+		return rc;
+	*out = TAKE(hosts);
+	return 0;
+}
+
+void hosts_free(struct hosts *hosts)
+{
+	if (!hosts)
+		return;
+	free(hosts->hosts);
+	free(hosts->prefixes);
+	free(hosts->index);
+	free(hosts->octets);
+	free(hosts);
+}
+
+/* ---- searching -------------------------------------------------------------------------------- */
+
+/* The address with all bits behind the first `len` zero. */
+static struct hf_addr network_of(const struct hf_addr *addr, uint32_t len)
+{
+	struct hf_addr network = { 0 };
+
+	memcpy(network.octet, addr->octet, len / 8);
+	if (len % 8)
+		network.octet[len / 8] = (uint8_t)(addr->octet[len / 8] & (0xff00 >> (len % 8)));
+	return network;
+}
+
+/* Index of the first place that is not before `prefix`. */
+static size_t lower_bound(const struct hosts *hosts, const struct hf_prefix *prefix)
+{
+	size_t low = 0, high = hosts->prefix_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_prefixes(&hosts->index[middle].prefix, prefix) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+const struct host *hosts_find(const struct hosts *hosts, const struct hf_addr *addr, struct hf_prefix *prefix)
+{
+	/* IPv6 prefixes shorter than 96 bits may cover ::ffff:0:0/96, but say nothing about IPv4. */
+	uint32_t shortest = addr_is_v4(addr) ? 96 : 0;
+	size_t run = 0;
+
+	while (run < hosts->prefix_count && hosts->index[run].prefix.prefix_len >= shortest) {
+		uint32_t len = hosts->index[run].prefix.prefix_len;
+		struct hf_prefix wanted = { .prefix_len = len, .addr = network_of(addr, len) };
+		size_t at = lower_bound(hosts, &wanted);
+
+		if (at < hosts->prefix_count && prefix_equal(&hosts->index[at].prefix, &wanted)) {
+			if (prefix)
+				*prefix = wanted;
+			return &hosts->hosts[hosts->index[at].host];
+		}
+		if (len == 0)
+			break;
+		/* The run of the next shorter length starts where ::/(len-1), its first, would be. */
+		wanted = (struct hf_prefix){ .prefix_len = len - 1 };
+		run = lower_bound(hosts, &wanted);
+	}
+	return NULL;
+}
+
+size_t hosts_count(const struct hosts *hosts)
+{
+	return hosts ? hosts->count : 0;
+}
+
+const struct host *hosts_at(const struct hosts *hosts, size_t index)
+{
+	return index < hosts->count ? &hosts->hosts[index] : NULL;
+}
