@@ -47,7 +47,7 @@ static int octets_of(struct ike *ike, const struct sa *sa, bool of_initiator, st
 		     struct auth_octets *out)
 {
 	struct work *work = sa_work(ike, sa);
-	const struct blob *message = of_initiator ? &auth_answer(ike, sa)->init_i : &work->init_r;
+	const struct blob *message = of_initiator ? &work->init_i : &work->init_r;
 	struct view octets = blob_view(ike, message, ike->copies[0], sizeof(ike->copies[0]));
 
 	auth_nonces(ike, sa, &out->nonces);

@@ -125,6 +125,10 @@ static int fill_candidate(struct ike *ike, struct sa *sa, const struct sa *mothe
 		rc = blob_set(ike, &work->peer_nonce, response->nonce);
 	if (!rc)
 		rc = blob_set(ike, &work->init_r, datagram);
+	/* What was asked: the attempt may ask otherwise later, on a stranger's word, but this is what was answered. */
+	if (!rc)
+		rc = blob_set(ike, &work->init_i,
+			      blob_view(ike, &mothers->init_i, ike->copies[0], sizeof(ike->copies[0])));
 	if (!rc)
 		rc = kex_finish(kex, shared, response->ke.data, &mothers->private);
 	if (!rc)
@@ -150,18 +154,20 @@ static void follow_up(struct ike *ike, struct sa *mother, const struct ike_path 
 	sa = sa_new(ike, true, &mother->path, now);
 	if (!sa)
 		return;
-	mothers->candidates++;
-	/* It came from somewhere: ask again only if it leads nowhere for a while, or a loaded peer makes two of one. */
-	mother->request.again_ns = nstime_add(now, CANDIDATE_WAIT);
-	sa_schedule(ike, mother);
 	memcpy(sa->spi_i, mother->spi_i, SPI_LEN);
 	memcpy(sa->spi_r, header->spi_r, SPI_LEN);
 	sa->state = SA_KEY_AWAITED;
 	init_read_common(ike, sa, chain, header, path);
+	/* A key that is none makes no candidate: it neither takes a place nor stops the clock. */
 	if (sa_index_spi(ike, sa) || fill_candidate(ike, sa, mother, mothers, &response, datagram)) {
+		ike->counts.dropped++;
 		sa_free(ike, sa);
 		return;
 	}
+	mothers->candidates++;
+	/* It came from somewhere: ask again only if it leads nowhere for a while, or a loaded peer makes two of one. */
+	mother->request.again_ns = nstime_add(now, CANDIDATE_WAIT);
+	sa_schedule(ike, mother);
 	/* From the next message on both ports are the encapsulation port (RFC 7296 2.23). */
 	if (sa->features & FEATURE_ENCAP && sa->path.local_port == ike->options.port) {
 		sa->path.local_port = ike->options.encap_port;
@@ -231,6 +237,7 @@ struct sa *init_promote(struct ike *ike, struct sa *candidate)
 	mother->auth = candidate->auth;
 	memcpy(mother->key, candidate->key, sizeof(mother->key));
 	memcpy(mother->low_nonce, candidate->low_nonce, sizeof(mother->low_nonce));
+	memcpy(mother->origin_nonce, candidate->origin_nonce, sizeof(mother->origin_nonce));
 	memcpy(mother->crash_token, candidate->crash_token, sizeof(mother->crash_token));
 	mother->notify = 0;
 	for (struct sa *at = sa_find(ike, mother->spi_i), *next; at; at = next) {
