@@ -186,7 +186,7 @@ void info_on_clear(struct ike *ike, struct sa *sa, const struct chain *chain, ui
 
 	ike->counts.dropped++;
 	if (sa->state != SA_ESTABLISHED || !chain_notify(chain, NOTIFY_INVALID_IKE_SPI) ||
-	    !bucket_take(&sa->infos, IKE_INFO_SPAN, IKE_INFO_BURST, now))
+	    !bucket_take(&sa->hints, IKE_INFO_SPAN, IKE_INFO_BURST, now))
 		return;
 	for (size_t i = 0, tokens = 0; i < chain->notify_count && tokens < 4; i++) {
 		if (chain->notifies[i].type != NOTIFY_QUICK_CRASH_DETECTION)

@@ -13,17 +13,33 @@
 
 /* ---- fragments ---- */
 
-static struct assembling *assembling_of(struct ike *ike, struct sa *sa)
+/* The one begun longest ago, if that is so long that its sender must have given up. */
+static void forget_oldest(struct ike *ike, uint64_t now)
 {
+	uint32_t oldest = pool_first(&ike->reassemblies);
+	const struct assembling *assembling = oldest == POOL_NONE ? NULL : pool_at(&ike->reassemblies, oldest);
+
+	if (assembling && now >= nstime_add(assembling->started_ns, IKE_REASSEMBLY_LIFE))
+		input_forget_fragments(ike, pool_at(&ike->sas, assembling->sa));
+}
+
+static struct assembling *assembling_of(struct ike *ike, struct sa *sa, uint64_t now)
+{
+	struct assembling *assembling;
 	struct handle handle;
 
 	if (sa->reassembly)
 		return pool_at(&ike->reassemblies, sa->reassembly - 1);
+	if (pool_count(&ike->reassemblies) == IKE_REASSEMBLIES)
+		forget_oldest(ike, now);
 	handle = pool_take(&ike->reassemblies);
 	if (!handle.generation)
 		return NULL;
 	sa->reassembly = handle.index + 1;
-	return pool_get(&ike->reassemblies, handle);
+	assembling = pool_get(&ike->reassemblies, handle);
+	assembling->sa = sa_ref(ike, sa) - 1;
+	assembling->started_ns = now;
+	return assembling;
 }
 
 void input_forget_fragments(struct ike *ike, struct sa *sa)
@@ -35,6 +51,14 @@ void input_forget_fragments(struct ike *ike, struct sa *sa)
 		secret_wipe(assembling->store, sizeof(assembling->store));
 		pool_put(&ike->reassemblies, pool_handle(&ike->reassemblies, assembling));
 	}
+}
+
+static void on_bad_icv(struct ike *ike, struct sa *sa, uint64_t now)
+{
+	ike->counts.bad_icv++;
+	/* Anyone can send garbage to an established SA; a half-open one is worth no more tries than that. */
+	if (sa->state == SA_HALF_OPEN && ++sa->bad_icvs >= IKE_HALF_OPEN_BAD_ICV)
+		sa_drop(ike, sa, IKE_TIMEOUT, now);
 }
 
 /* One fragment. True when the message is complete: in->plain then is all of it. */
@@ -50,15 +74,15 @@ static bool take_fragment(struct ike *ike, struct received *in, const struct key
 		ike->counts.bad_syntax++;
 		return false;
 	}
-	assembling = in->sa->reassembly ? assembling_of(ike, in->sa) : NULL;
+	assembling = in->sa->reassembly ? assembling_of(ike, in->sa, now) : NULL;
 	if (assembling && !reassembly_wants(&assembling->state, in->header.mid, &fragment))
 		return false;
 	if (seal_open(ike->in_plain, &content, in->datagram, &in->chain, keys, by_initiator)) {
-		ike->counts.bad_icv++;
+		on_bad_icv(ike, in->sa, now);
 		return false;
 	}
 	/* Memory only for what the right key sealed. */
-	assembling = assembling_of(ike, in->sa);
+	assembling = assembling_of(ike, in->sa, now);
 	if (!assembling || !reassembly_wants(&assembling->state, in->header.mid, &fragment))
 		return false;
 	rc = reassembly_add(&assembling->state, assembling->store, sizeof(assembling->store), in->header.mid, &fragment,
@@ -119,14 +143,6 @@ static void answer_again(struct ike *ike, struct received *in, bool by_initiator
 	}
 	ike->counts.answered_again++;
 	send_again(ike, in->sa, &in->sa->response, now);
-}
-
-static void on_bad_icv(struct ike *ike, struct sa *sa, uint64_t now)
-{
-	ike->counts.bad_icv++;
-	/* Anyone can send garbage to an established SA; a half-open one is worth no more tries than that. */
-	if (sa->state == SA_HALF_OPEN && ++sa->bad_icvs >= IKE_HALF_OPEN_BAD_ICV)
-		sa_drop(ike, sa, IKE_TIMEOUT, now);
 }
 
 static bool open_message(struct ike *ike, struct received *in, bool by_initiator, uint64_t now)

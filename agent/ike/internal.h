@@ -186,16 +186,16 @@ struct sa {
 	enum ike_reason down_reason;	 /* of a close that we want */
 	uint16_t notify;		 /* last error type of the peer */
 	unsigned int bad_icvs;
-	unsigned int temporary; /* TEMPORARY_FAILUREs in a row */
-	struct bucket creates, infos;
+	unsigned int temporary;		     /* TEMPORARY_FAILUREs in a row */
+	struct bucket creates, infos, hints; /* hints: unprotected ones, which must not use up what the peer may ask */
 	uint64_t started_ns, established_ns;
 	uint64_t rekey_ns; /* NSTIME_NEVER: not by time */
 	uint64_t retry_ns; /* wants wait until then after TEMPORARY_FAILURE; 0 */
 	uint64_t drop_ns;  /* end of a half-open, superseded, replaced or losing SA; NSTIME_NEVER */
 	uint64_t sent_ns;  /* last datagram, for NAT keepalives */
 	bool half_open_counted, null_counted, in_pairs, in_init;
-	struct hf_addr quota_addr; /* counted under it */
-	struct hf_pair init_key;   /* in the table of IKE_SA_INIT requests */
+	struct hf_addr quota_addr, null_addr; /* counted under them */
+	struct hf_pair init_key;	      /* in the table of IKE_SA_INIT requests */
 };
 
 /* While keys are being made. */
@@ -263,6 +263,8 @@ struct ike {
 
 /* Memory of one reassembly. */
 struct assembling {
+	uint32_t sa; /* index of whose it is */
+	uint64_t started_ns;
 	struct reassembly state;
 	uint8_t store[IKE_REASSEMBLY_LEN];
 };

@@ -41,6 +41,8 @@
 /* Messages being put together at the same time: 16 KB each, 1 MB in all. */
 #define IKE_REASSEMBLIES 64
 #define IKE_REASSEMBLY_LEN (16 * 1024)
+/* When all are taken, one this old is given up: its sender's last try is over by then, or near. */
+#define IKE_REASSEMBLY_LIFE (60 * NSTIME_S)
 
 /* ---- the initiator ---- */
 

@@ -128,7 +128,7 @@ bool quota_null(struct ike *ike, struct sa *sa)
 		ike->counts.refused_source++;
 		return false;
 	}
-	sa->quota_addr = *addr;
+	sa->null_addr = *addr;
 	sa->null_counted = true;
 	ike->nulls_count++;
 	return true;
@@ -137,7 +137,7 @@ bool quota_null(struct ike *ike, struct sa *sa)
 void quota_null_leave(struct ike *ike, struct sa *sa)
 {
 	if (sa->null_counted) {
-		leave(&ike->nulls, &sa->quota_addr);
+		leave(&ike->nulls, &sa->null_addr);
 		ike->nulls_count--;
 		sa->null_counted = false;
 	}

@@ -45,6 +45,10 @@ void rekey_adopt(struct ike *ike, struct sa *old, struct sa *new, uint64_t now)
 	}
 	new->wants |= old->wants &(WANT_REKEY_KID | WANT_NEW_KID | WANT_DELETE_KIDS | WANT_CLOSE);
 	new->down_reason = old->down_reason;
+	/* It stays one without authentication, and counts as one. */
+	new->null_counted = old->null_counted;
+	new->null_addr = old->null_addr;
+	old->null_counted = false;
 	new->known = old->known;
 	old->known = false;
 	old->wants = 0;
