@@ -60,6 +60,9 @@
 #define LIMIT_PEERS_MIN 64
 #define LIMIT_PEERS_MAX (1024 * 1024)
 
+/* IKE SAs, half-open ones included, at most as many as peers: some 2 KB each when used. */
+#define LIMIT_IKE_SAS 16384
+
 /* Prefixes in all policy files together. Two places of hf_policy are for what is unlisted, IPv4 and IPv6. */
 #define LIMIT_POLICY_ENTRIES (HF_POLICY_MAX - 2)
 

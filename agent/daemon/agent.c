@@ -196,9 +196,12 @@ int agent_reload(struct agent *agent, struct err *err)
 		agent_perform(agent);
 	}
 	config_free(&old);
+	if (agent->keying->reload)
+		error = agent->keying->reload(agent->keying_arg, agent, &agent->config, err);
 	log_set_level(agent->config.log_level);
 	host_apply_exemptions(agent);
-	error = host_apply_interfaces(agent, err);
+	if (host_apply_interfaces(agent, err) < 0 && error == 0)
+		error = -EIO;
 	agent_rearm(agent);
 	return error;
 }
@@ -284,6 +287,9 @@ int agent_open(struct agent **out, struct config *config, struct event_base *bas
 	agent->started_ns = agent_now();
 	agent->armed_ns = NSTIME_NEVER;
 	error = open_rooms(agent, err);
+	/* Before anything is attached: a wrong key file must not leave a host half protected. */
+	if (error == 0 && keying->open)
+		error = keying->open(keying_arg, agent, &agent->config, err);
 	if (error == 0) {
 		error = go_live(agent, err);
 		if (error < 0)
@@ -315,6 +321,8 @@ void agent_close(struct agent *agent)
 	free_event(agent->xfrm_event);
 	free_event(agent->route_event);
 	free_event(agent->timer);
+	if (agent->keying && agent->keying->close)
+		agent->keying->close(agent->keying_arg, agent);
 	if (agent->control)
 		control_close(agent->control);
 	dataplane_close(agent->dp);

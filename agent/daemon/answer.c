@@ -18,6 +18,9 @@
 
 #define PROBLEM_MAX 160
 
+/* Enough to see what is wrong first. */
+#define PROBLEMS_MAX 16
+
 static size_t attached_names(const struct agent *agent, const char *out[LIMIT_ATTACHED])
 {
 	size_t count = 0;
@@ -58,7 +61,7 @@ static size_t unattached(const struct agent *agent, char text[][PROBLEM_MAX], co
 static json_t *answer_status(struct agent *agent)
 {
 	char problem_text[8][PROBLEM_MAX];
-	const char *problems[9], *names[LIMIT_ATTACHED];
+	const char *problems[PROBLEMS_MAX], *names[LIMIT_ATTACHED];
 	struct dataplane_usage usage;
 	struct utsname kernel;
 	struct status status = {
@@ -87,9 +90,12 @@ static json_t *answer_status(struct agent *agent)
 	dataplane_count(agent->dp, &status.packets);
 	dataplane_agent_count(agent->dp, &status.released);
 	status.problem_count = unattached(agent, problem_text, problems, 8);
-	if (agent->keying == &keying_none)
-		problems[status.problem_count++] =
-			"this build has no key exchange: nothing can be secured, private prefixes stay closed";
+	for (size_t i = 0; agent->keying->problem && status.problem_count < PROBLEMS_MAX; i++) {
+		problems[status.problem_count] = agent->keying->problem(agent->keying_arg, i);
+		if (!problems[status.problem_count])
+			break;
+		status.problem_count++;
+	}
 	return status_json(&status);
 }
 

@@ -20,10 +20,10 @@
 #include "daemon/resolvers.h"
 #include "holdfast/control.h"
 
-#define SECTIONS "[agent], [policy] and [limits]"
+#define SECTIONS "[agent], [policy], [discovery] and [limits]"
 #define SPACE " \t\r\n\v\f"
 #define SEPARATORS " \t,"
-#define KEYS_MAX 16
+#define KEYS_MAX 24
 #define MESSAGE_MAX 400
 
 /* One configuration file while it is read. */
@@ -40,7 +40,7 @@ struct reading {
 struct key {
 	const char *section, *name;
 	int (*set)(struct reading *reading, const struct key *key, const char *value);
-	size_t offset;	   /* in struct config_limits */
+	size_t offset;	   /* in struct config_limits, or of the text in struct config */
 	uint32_t min, max; /* of a number */
 };
 
@@ -205,6 +205,32 @@ static int set_resolvers(struct reading *reading, const struct key *key, const c
 	return 0;
 }
 
+static int set_text(struct reading *reading, const struct key *key, const char *value)
+{
+	return set_string(reading, (char **)((char *)reading->config + key->offset), value);
+}
+
+static int set_path(struct reading *reading, const struct key *key, const char *value)
+{
+	if (*value != '/')
+		return refuse(reading, "%s is \"%.200s\": give the whole path, from / on", key->name, value);
+	if (key->offset == offsetof(struct config, key))
+		reading->config->key_line = reading->line;
+	if (key->offset == offsetof(struct config, pins))
+		reading->config->pins_line = reading->line;
+	return set_text(reading, key, value);
+}
+
+static int set_source(struct reading *reading, const struct key *key, const char *value)
+{
+	if (strncmp(value, "https://", 8) == 0)
+		return set_text(reading, key, value);
+	if (*value != '/')
+		return refuse(reading, "%s is \"%.200s\": give the whole path of a file, or an https:// address",
+			      key->name, value);
+	return set_text(reading, key, value);
+}
+
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 #define LIMIT_KEY(field, LIMIT)                                                                               \
@@ -217,6 +243,12 @@ static const struct key keys[] = {
 	{ "agent", "policies", set_policies, 0, 0, 0 },
 	{ "agent", "control_socket", set_socket, 0, 0, 0 },
 	{ "agent", "log_level", set_level, 0, 0, 0 },
+	{ "agent", "key", set_path, offsetof(struct config, key), 0, 0 },
+	{ "agent", "state", set_path, offsetof(struct config, state), 0, 0 },
+	{ "discovery", "pins", set_path, offsetof(struct config, pins), 0, 0 },
+	{ "discovery", "directory", set_source, offsetof(struct config, directory), 0, 0 },
+	{ "discovery", "directory_key", set_text, offsetof(struct config, directory_key), 0, 0 },
+	{ "discovery", "directory_id", set_text, offsetof(struct config, directory_id), 0, 0 },
 	{ "policy", "default", set_default_group, 0, 0, 0 },
 	{ "policy", "resolvers", set_resolvers, 0, 0, 0 },
 	LIMIT_KEY(hold_slots, LIMIT_HOLD_SLOTS),
@@ -281,17 +313,17 @@ static int on_key(void *arg, const char *section, const char *name, const char *
 
 static int check_section(struct reading *reading, const char *line)
 {
-	static const char *const sections[] = { "agent", "policy", "limits" };
+	static const char *const sections[] = { "agent", "policy", "discovery", "limits" };
 	const char *end = strchr(line, ']'), *meant;
 	char name[64];
 
 	if (!end || end[1 + strspn(end + 1, SPACE)])
 		return refuse(reading, "\"%.64s\" is no section: write [name] alone on its line", line);
 	snprintf(name, sizeof(name), "%.*s", (int)(end - line - 1), line + 1);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		if (strcmp(name, sections[i]) == 0)
 			return 0;
-	meant = suggest_nearest(name, sections, 3);
+	meant = suggest_nearest(name, sections, 4);
 	if (meant)
 		return refuse(reading, "unknown section [%s], nothing reads it: did you mean [%s]?", name, meant);
 	return refuse(reading, "unknown section [%s], nothing reads it: the sections are " SECTIONS, name);
@@ -428,6 +460,9 @@ static int set_defaults(struct config *config)
 		.interfaces = calloc(LIMIT_INTERFACES, sizeof(char *)),
 		.policies = strdup(CONFIG_POLICIES),
 		.control_socket = strdup(CONTROL_SOCKET),
+		.key = strdup(CONFIG_KEY),
+		.pins = strdup(CONFIG_PINS),
+		.state = strdup(CONFIG_STATE),
 		.log_level = LOG_LEVEL_INFO,
 		.resolvers_auto = true,
 		.limits = {
@@ -440,7 +475,8 @@ static int set_defaults(struct config *config)
 		},
 	};
 	policy_init(&config->policy, entries, LIMIT_POLICY_ENTRIES, HF_GROUP_CLEAR);
-	if (!entries || !config->interfaces || !config->policies || !config->control_socket)
+	if (!entries || !config->interfaces || !config->policies || !config->control_socket || !config->key ||
+	    !config->pins || !config->state)
 		return -ENOMEM;
 	config->interfaces[0] = strdup("*");
 	config->interface_count = config->interfaces[0] != NULL;
@@ -478,6 +514,12 @@ void config_free(struct config *config)
 	free(config->interfaces);
 	free(config->policies);
 	free(config->control_socket);
+	free(config->key);
+	free(config->pins);
+	free(config->directory);
+	free(config->directory_key);
+	free(config->directory_id);
+	free(config->state);
 	free(config->file);
 	free(config->policy.entries);
 	*config = (struct config){ 0 };

@@ -19,6 +19,9 @@
 
 #define CONFIG_FILE "/etc/holdfast/holdfast.conf"
 #define CONFIG_POLICIES "/etc/holdfast/policies"
+#define CONFIG_KEY "/etc/holdfast/key.pem"
+#define CONFIG_PINS "/etc/holdfast/pins"
+#define CONFIG_STATE "/var/lib/holdfast"
 
 /* [limits], each within the range of core/limits.h. */
 struct config_limits {
@@ -38,6 +41,11 @@ struct config {
 	char *policies;
 	unsigned int policies_line; /* 0 = default */
 	char *control_socket;
+	char *key;  /* file of our private key; without a line in the configuration it may be missing */
+	char *pins; /* file of static pins; likewise */
+	char *directory, *directory_key, *directory_id; /* NULL = not given */
+	char *state;					/* folder for what must survive a restart */
+	unsigned int key_line, pins_line;		/* 0 = default */
 	enum log_level log_level;
 	struct hf_addr resolvers[LIMIT_RESOLVERS];
 	size_t resolver_count;

@@ -7,14 +7,22 @@
 #ifndef DAEMON_KEYING_H
 #define DAEMON_KEYING_H
 
+#include "base/err.h"
 #include "base/pool.h"
 #include "holdfast/abi.h"
 
 struct agent;
+struct config;
 
 struct keying {
-	/* Called once everything is up: a provider may install what it knows already. May be NULL. */
+	/* Called before anything is attached: a provider opens what it needs. Negative errno ends the start. May be NULL. */
+	int (*open)(void *arg, struct agent *agent, const struct config *config, struct err *err);
+	/* Called once everything is up: it may install what it knows already. May be NULL. */
 	void (*ready)(void *arg, struct agent *agent);
+	/* The agent ends; the event loop does not run any more. May be NULL. */
+	void (*close)(void *arg, struct agent *agent);
+	/* The configuration was read again; on failure what was in force stays so. May be NULL. */
+	int (*reload)(void *arg, struct agent *agent, const struct config *config, struct err *err);
 	void (*lookup)(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair);
 	void (*negotiate)(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair);
 	/* Nothing asked or made for this pair is wanted any more. */
@@ -26,12 +34,8 @@ struct keying {
 	void (*installed)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be, int error);
 	void (*rekey)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be);
 	void (*gone)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be);
+	/* One line about the index-th thing an operator should mend, NULL beyond the last. May be NULL. */
+	const char *(*problem)(void *arg, size_t index);
 };
-
-/*
- * keying_none is the product's until it speaks IKE: no source can tell a key, so every lookup fails at once and the
- * policy's answer to failure is what happens. That is said in `status` and in the log.
- */
-extern const struct keying keying_none;
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "daemon/agent.h"
+#include "daemon/negotiator.h"
 #include "daemon/run.h"
 
 struct run {
@@ -107,5 +108,14 @@ int daemon_run(const struct daemon_options *options, const struct keying *keying
 
 int daemon_main(const struct daemon_options *options)
 {
-	return daemon_run(options, &keying_none, NULL);
+	struct negotiator *negotiator = negotiator_new();
+	int code;
+
+	if (!negotiator) {
+		log_error("no memory");
+		return 1;
+	}
+	code = daemon_run(options, &negotiator_keying, negotiator);
+	negotiator_free(negotiator);
+	return code;
 }

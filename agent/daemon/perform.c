@@ -4,6 +4,7 @@
  * way. Answers go back into the core before the next order is drawn, so that one chain of orders for a
  * pair (install, release, policy, verdict) runs without a turn of the loop in between.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -54,6 +55,10 @@ static int add_sa(struct agent *agent, const struct action *action, bool inbound
 	};
 	int error;
 
+	if (child->encap) {
+		sa.encap_sport_be = htons(inbound ? child->encap_remote : child->encap_local);
+		sa.encap_dport_be = htons(inbound ? child->encap_local : child->encap_remote);
+	}
 	memcpy(sa.key, inbound ? child->key_in : child->key_out, sizeof(sa.key));
 	error = xfrm_state_add(agent->nl, &sa, err);
 	secret_wipe(&sa, sizeof(sa));

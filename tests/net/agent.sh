@@ -109,3 +109,28 @@ private_pair() {
 	agent b --respond "$(addr a)/32" --respond "$(addr6 a)/128"
 	agent a --delay "$1"
 }
+
+# ---- the product itself
+
+# host_key HOST: a private key of its own, where the agent looks for it.
+host_key() {
+	on "$1" sh -c 'mkdir -p /etc/holdfast/state && umask 077 && openssl genpkey -algorithm ed25519 -out /etc/holdfast/key.pem'
+	setting "$1" agent "state = /etc/holdfast/state"
+}
+
+# public_key HOST: as pins and directories write it.
+public_key() {
+	echo "ed25519:$(on "$1" sh -c 'openssl pkey -in /etc/holdfast/key.pem -pubout -outform DER | tail -c 32 | base64')"
+}
+
+# pin HOST PEER: HOST knows PEER's key for its addresses.
+pin() {
+	on "$1" sh -c "echo '$(addr "$2"),$(addr6 "$2") $(public_key "$2") name=$2' >>/etc/holdfast/pins"
+}
+
+# product HOST: `holdfast run`; ready when it returns.
+product() {
+	rm -f "$WORK/agent-$1.log"
+	bg "$1" "agent-$1" "$HOLDFAST" run --foreground
+	wait_for 20 agent_runs "$1" || fail "the agent of $1 did not start"
+}

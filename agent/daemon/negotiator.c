@@ -1,0 +1,661 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * See negotiator.h. One settling after each call into the engine: its outputs are carried out in order, what the kernel said to
+ * new SAs goes back, until nothing is left; only then the timer is set.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/nstime.h"
+#include "base/own.h"
+#include "base/table.h"
+#include "daemon/internal.h"
+#include "daemon/negotiator.h"
+#include "discover/discover.h"
+#include "net/udp.h"
+
+/* Questions to discovery that wait for their answer, from the core and from the engine. */
+#define QUESTIONS_MAX 4096
+
+/* A key file is some hundred octets; more is another file. */
+#define KEY_FILE_MAX 65536
+
+/* Of attempts that this host started; a peer's carry 0. */
+#define TAG_OURS 1
+
+enum asker { ASKER_CORE, ASKER_ENGINE };
+
+struct question {
+	enum asker asker;
+	struct handle of; /* peer, or IKE SA */
+	struct hf_pair pair;
+	uint64_t tag;
+};
+
+/* A Child SA that the core knows by its inbound SPI. */
+struct known_child {
+	struct handle child;
+	struct hf_pair key;
+	bool answered; /* the engine knows what the kernel said */
+};
+
+struct verdict {
+	struct handle child;
+	int error;
+};
+
+#define VERDICTS_MAX 64
+
+struct negotiator {
+	struct agent *agent;
+	struct ike *ike;
+	void *ike_memory, *pool_memory[2], *table_memory;
+	struct pool questions, children;
+	struct table by_spi;
+	struct udp *udp;
+	struct discover *discover;
+	struct sign_key *key;
+	struct event *timer, *sockets[UDP_SOCKETS];
+	struct verdict verdicts[VERDICTS_MAX];
+	size_t verdict_count;
+	bool settling;
+	char problem[ERR_TEXT_MAX]; /* "" = none */
+};
+
+/* ---- children by SPI ---- */
+
+static struct hf_pair key_of(const struct hf_pair *pair, uint32_t spi_in_be)
+{
+	struct hf_pair key = { .local = pair->local };
+
+	memcpy(&key.remote, &spi_in_be, sizeof(spi_in_be));
+	return key;
+}
+
+static struct known_child *find_child(const struct negotiator *negotiator, const struct hf_pair *pair,
+				      uint32_t spi_in_be)
+{
+	struct hf_pair key = key_of(pair, spi_in_be);
+	uint32_t index;
+
+	return table_find(&negotiator->by_spi, &key, &index) ? pool_at(&negotiator->children, index) : NULL;
+}
+
+static void forget_child(struct negotiator *negotiator, struct known_child *known)
+{
+	table_del(&negotiator->by_spi, &known->key);
+	pool_put(&negotiator->children, pool_handle(&negotiator->children, known));
+}
+
+static bool remember_child(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
+{
+	struct handle handle = pool_take(&negotiator->children);
+	struct known_child *known = pool_get(&negotiator->children, handle);
+
+	if (!known)
+		return false;
+	*known = (struct known_child){ .child = out->child.child, .key = key_of(pair, out->child.keys.spi_in_be) };
+	if (!table_put(&negotiator->by_spi, &known->key, handle.index))
+		return true;
+	pool_put(&negotiator->children, handle);
+	return false;
+}
+
+/* ---- the engine's outputs ---- */
+
+static void answer_child(struct negotiator *negotiator, struct handle child, int error)
+{
+	/* One output makes one CHILD_UP, and it is answered before the next is drawn. */
+	if (negotiator->verdict_count < VERDICTS_MAX)
+		negotiator->verdicts[negotiator->verdict_count++] = (struct verdict){ child, error };
+}
+
+static void tell_child(struct negotiator *negotiator, enum core_event_type type, const struct hf_pair *pair,
+		       const struct ike_output *out)
+{
+	struct core_event event = { .type = type, .pair = *pair };
+
+	event.up.child = out->child.keys;
+	event.up.responder = out->child.responder;
+	event.up.in = out->child.install_in;
+	event.up.out = out->child.install_out;
+	agent_event(negotiator->agent, &event);
+	secret_wipe(&event, sizeof(event));
+}
+
+static void on_child_up(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
+{
+	if (!remember_child(negotiator, pair, out)) {
+		answer_child(negotiator, out->child.child, -ENOBUFS);
+		return;
+	}
+	tell_child(negotiator, EVENT_CHILD_UP, pair, out);
+}
+
+static void on_child_down(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
+{
+	struct known_child *known = find_child(negotiator, pair, out->child.keys.spi_in_be);
+
+	if (known)
+		forget_child(negotiator, known);
+	tell_child(negotiator, EVENT_CHILD_DOWN, pair, out);
+}
+
+static void ask(struct negotiator *negotiator, enum asker asker, struct handle of, const struct hf_pair *pair,
+		uint64_t tag);
+
+static void on_down(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
+{
+	struct core_event event = { .type = EVENT_NEGOTIATION_FAILED, .pair = *pair };
+	char text[PAIR_TEXT_MAX];
+
+	if (out->down.was_up)
+		log_info("%s: IKE SA ended: %s", pair_format(text, pair), ike_reason_name(out->down.reason));
+	else if (out->down.reason != IKE_SUPERSEDED)
+		log_info("%s: negotiation failed: %s%s%s", pair_format(text, pair), ike_reason_name(out->down.reason),
+			 out->down.notify ? ", the peer said " : "",
+			 out->down.notify ? ike_notify_name(out->down.notify) : "");
+	if (out->tag == TAG_OURS && !out->down.was_up && out->down.reason != IKE_SUPERSEDED)
+		agent_event(negotiator->agent, &event);
+}
+
+static void take(struct negotiator *negotiator, const struct ike_output *out)
+{
+	struct hf_pair pair = { .local = out->path.local, .remote = out->path.remote };
+	char text[PAIR_TEXT_MAX];
+
+	switch (out->type) {
+	case IKE_SEND:
+		udp_send(negotiator->udp, &out->path, out->datagram);
+		break;
+	case IKE_ASK_KEY:
+		ask(negotiator, ASKER_ENGINE, out->sa, &pair, out->tag);
+		break;
+	case IKE_UP:
+		log_info("%s: the peer has proved its key, as %s", pair_format(text, &pair),
+			 out->up.responder ? "initiator" : "responder");
+		break;
+	case IKE_CHILD_UP:
+		on_child_up(negotiator, &pair, out);
+		break;
+	case IKE_CHILD_USE:
+		tell_child(negotiator, EVENT_CHILD_USE, &pair, out);
+		break;
+	case IKE_CHILD_QUIET:
+		tell_child(negotiator, EVENT_CHILD_QUIET, &pair, out);
+		break;
+	case IKE_CHILD_DOWN:
+		on_child_down(negotiator, &pair, out);
+		break;
+	case IKE_CHILD_MOVED:
+		/* Its NAT gave the peer another port: the kernel's SAs name the old one. A fresh SA finds it. */
+		ike_close(negotiator->ike, out->sa, agent_now());
+		break;
+	case IKE_DOWN:
+		on_down(negotiator, &pair, out);
+		break;
+	case IKE_REPLACED:
+		break;
+	}
+}
+
+static void arm(struct negotiator *negotiator)
+{
+	uint64_t deadline = ike_deadline(negotiator->ike), span;
+	struct timeval wait;
+
+	if (deadline == NSTIME_NEVER) {
+		evtimer_del(negotiator->timer);
+		return;
+	}
+	/* What is due runs in this turn of the loop at the latest: no stream of datagrams may put it off. */
+	span = nstime_until(deadline, agent_now());
+	if (span < NSTIME_MS && evtimer_pending(negotiator->timer, NULL))
+		return;
+	wait.tv_sec = (time_t)(span / NSTIME_S);
+	wait.tv_usec = (suseconds_t)(span % NSTIME_S / NSTIME_US + 1);
+	evtimer_add(negotiator->timer, &wait);
+}
+
+static void settle(struct negotiator *negotiator)
+{
+	struct ike_output out;
+	bool more = true;
+
+	if (negotiator->settling)
+		return; /* further up the stack: it goes on there */
+	negotiator->settling = true;
+	while (more) {
+		more = ike_next(negotiator->ike, &out);
+		if (more) {
+			take(negotiator, &out);
+			secret_wipe(&out, sizeof(out));
+		}
+		while (negotiator->verdict_count) {
+			struct verdict verdict = negotiator->verdicts[--negotiator->verdict_count];
+
+			ike_installed(negotiator->ike, verdict.child, verdict.error, agent_now());
+			more = true;
+		}
+	}
+	negotiator->settling = false;
+	arm(negotiator);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct negotiator *negotiator = arg;
+
+	(void)fd;
+	(void)what;
+	ike_expire(negotiator->ike, agent_now());
+	settle(negotiator);
+}
+
+static void on_datagram(void *arg, const struct ike_path *path, struct view datagram)
+{
+	struct negotiator *negotiator = arg;
+
+	ike_datagram(negotiator->ike, path, datagram, agent_now());
+	settle(negotiator);
+}
+
+static void on_socket(evutil_socket_t fd, short what, void *arg)
+{
+	struct negotiator *negotiator = arg;
+
+	(void)what;
+	udp_ready(negotiator->udp, fd);
+}
+
+/* ---- discovery ---- */
+
+static void ask(struct negotiator *negotiator, enum asker asker, struct handle of, const struct hf_pair *pair,
+		uint64_t tag)
+{
+	struct handle handle = pool_take(&negotiator->questions);
+	struct question *question = pool_get(&negotiator->questions, handle);
+	struct core_event failed = { .type = EVENT_LOOKUP_FAILED, .peer = of, .pair = *pair };
+	struct ike_answer none = { .tag = tag };
+
+	if (!question && asker == ASKER_CORE) {
+		agent_event(negotiator->agent, &failed);
+		return;
+	}
+	if (!question) {
+		ike_answer(negotiator->ike, of, &none, agent_now());
+		return;
+	}
+	*question = (struct question){ .asker = asker, .of = of, .pair = *pair, .tag = tag };
+	discover_ask(negotiator->discover, (uint64_t)handle.generation << 32 | handle.index, &pair->remote);
+}
+
+/* Who is only encrypted to, not known, is good enough for no group yet. */
+static bool is_usable(const struct discover_answer *answer)
+{
+	return answer->outcome == DISCOVER_KEYS && answer->trust < TRUST_OPPORTUNISTIC;
+}
+
+static void answer_core(struct negotiator *negotiator, const struct question *question,
+			const struct discover_answer *answer)
+{
+	struct core_event event = { .type = EVENT_LOOKUP_FAILED, .peer = question->of, .pair = question->pair };
+
+	if (is_usable(answer))
+		event.type = EVENT_KEY;
+	else if (answer->outcome == DISCOVER_NO_KEY)
+		event.type = EVENT_NO_KEY;
+	agent_event(negotiator->agent, &event);
+}
+
+static void answer_engine(struct negotiator *negotiator, const struct question *question,
+			  const struct discover_answer *answer)
+{
+	enum hf_group group = policy_group(&negotiator->agent->config.policy, &question->pair.remote);
+	struct ike_answer keys = { .tag = question->tag };
+	char text[PAIR_TEXT_MAX];
+
+	if (is_usable(answer) && group_answers(group)) {
+		keys.keys = answer->keys;
+		for (size_t i = 0; i < answer->keys; i++)
+			keys.spki[i] = answer->spki[i];
+	} else {
+		log_info("%s: no key that its group accepts: %s", pair_format(text, &question->pair),
+			 group_answers(group) ? answer->reason : "the group wants no SAs");
+	}
+	ike_answer(negotiator->ike, question->of, &keys, agent_now());
+	settle(negotiator);
+}
+
+static void on_found(void *arg, uint64_t id, const struct hf_addr *addr, const struct discover_answer *answer)
+{
+	struct handle handle = { .index = (uint32_t)id, .generation = (uint32_t)(id >> 32) };
+	struct negotiator *negotiator = arg;
+	struct question *known = pool_get(&negotiator->questions, handle), question;
+
+	(void)addr;
+	if (!known)
+		return;
+	question = *known;
+	pool_put(&negotiator->questions, handle);
+	if (question.asker == ASKER_CORE)
+		answer_core(negotiator, &question, answer);
+	else
+		answer_engine(negotiator, &question, answer);
+}
+
+/* ---- the core's orders ---- */
+
+static void lookup(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
+{
+	(void)agent;
+	ask(arg, ASKER_CORE, peer, pair, 0);
+}
+
+static void start(struct negotiator *negotiator, const struct hf_pair *pair, bool initial_contact)
+{
+	enum hf_group group = policy_group(&negotiator->agent->config.policy, &pair->remote);
+	struct ike_connect connect = {
+		.path = { .local = pair->local, .remote = pair->remote },
+		.tag = TAG_OURS,
+		.fail_open = group == HF_GROUP_PRIVATE_OR_CLEAR,
+		.initial_contact = initial_contact,
+	};
+	struct core_event failed = { .type = EVENT_NEGOTIATION_FAILED, .pair = *pair };
+
+	if (!ike_connect(negotiator->ike, &connect, agent_now()).generation)
+		agent_event(negotiator->agent, &failed);
+	settle(negotiator);
+}
+
+static void negotiate(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
+{
+	(void)agent;
+	(void)peer;
+	start(arg, pair, false);
+}
+
+static void abandon(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
+{
+	struct negotiator *negotiator = arg;
+
+	(void)agent;
+	(void)peer;
+	ike_close_pair(negotiator->ike, pair, agent_now());
+	settle(negotiator);
+}
+
+static void installed(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be, int error)
+{
+	struct negotiator *negotiator = arg;
+	struct known_child *known = find_child(negotiator, pair, spi_in_be);
+
+	(void)agent;
+	if (!known || known->answered)
+		return;
+	known->answered = true;
+	answer_child(negotiator, known->child, error);
+	settle(negotiator);
+}
+
+static void rekey(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be)
+{
+	struct negotiator *negotiator = arg;
+	struct known_child *known = find_child(negotiator, pair, spi_in_be);
+
+	(void)agent;
+	if (known) {
+		ike_rekey_child(negotiator->ike, known->child, agent_now());
+		settle(negotiator);
+	} else {
+		start(negotiator, pair, true); /* an earlier agent's: nothing of that IKE SA is left here */
+	}
+}
+
+static void gone(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be)
+{
+	struct negotiator *negotiator = arg;
+	struct known_child *known = find_child(negotiator, pair, spi_in_be);
+
+	(void)agent;
+	if (!known)
+		return;
+	if (!known->answered) {
+		known->answered = true;
+		answer_child(negotiator, known->child, -ECANCELED);
+	} else {
+		ike_close_child(negotiator->ike, known->child, agent_now());
+	}
+	settle(negotiator);
+}
+
+static const char *problem(void *arg, size_t index)
+{
+	struct negotiator *negotiator = arg;
+
+	if (negotiator->problem[0] && index-- == 0)
+		return negotiator->problem;
+	return discover_problem(negotiator->discover, index);
+}
+
+static int reload(void *arg, struct agent *agent, const struct config *config, struct err *err)
+{
+	struct negotiator *negotiator = arg;
+
+	(void)agent;
+	(void)config;
+	return discover_reload(negotiator->discover, err);
+}
+
+/* ---- life ---- */
+
+static void draw_random(void *arg, void *out, size_t len)
+{
+	(void)arg;
+	/* The kernel's source never fails once it is up, and up to 256 octets come whole. */
+	for (size_t done = 0; done < len;) {
+		ssize_t got = getrandom((uint8_t *)out + done, len - done, 0);
+
+		if (got > 0)
+			done += (size_t)got;
+		else if (errno != EINTR)
+			abort();
+	}
+}
+
+static uint32_t take_spi(void *arg, const struct hf_pair *pair)
+{
+	struct negotiator *negotiator = arg;
+	struct err err = ERR_NONE;
+	uint32_t spi_be = 0;
+
+	if (xfrm_spi_alloc(negotiator->agent->nl, &spi_be, &pair->remote, &pair->local, NETLINK_REQID_BASE, &err) < 0)
+		log_error("%s", err.text);
+	return spi_be;
+}
+
+static int read_whole(const char *path, uint8_t *out, size_t *len)
+{
+	OWN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	if (fd < 0)
+		return -errno;
+	got = read(fd, out, *len);
+	if (got < 0)
+		return -errno;
+	if ((size_t)got == *len)
+		return -EFBIG;
+	*len = (size_t)got;
+	return 0;
+}
+
+static int load_key(struct negotiator *negotiator, const struct config *config, struct err *err)
+{
+	uint8_t text[KEY_FILE_MAX];
+	size_t len = sizeof(text);
+	int error = read_whole(config->key, text, &len);
+
+	if (error == -ENOENT && !config->key_line) {
+		snprintf(
+			negotiator->problem, sizeof(negotiator->problem),
+			"this host has no key (%s): `holdfast init` makes one; until then no peer can be reached securely",
+			config->key);
+		log_warn("%s", negotiator->problem);
+		return 0;
+	}
+	if (error)
+		return err_set(err, error,
+			       "%s: cannot be read (%s): it must hold this host's private key, see `holdfast init`",
+			       config->key, strerror(-error));
+	error = sign_key_parse(&negotiator->key, view_of(text, len), config->key, err);
+	secret_wipe(text, sizeof(text));
+	return error;
+}
+
+/* RFC 6290's secret: as old as the host, so that a restarted agent can tell its peers that it forgot their SAs. */
+static void load_crash_secret(uint8_t out[32], const struct config *config)
+{
+	char path[4096];
+	size_t len = 33;
+	uint8_t octets[33];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/crash-secret", config->state);
+	if (read_whole(path, octets, &len) == 0 && len == 32) {
+		memcpy(out, octets, 32);
+		return;
+	}
+	draw_random(NULL, out, 32);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, out, 32) != 32)
+		log_warn("%s: cannot be written (%s): after a restart peers notice by themselves only", path,
+			 strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+static int open_engine(struct negotiator *negotiator, const struct config *config, struct err *err)
+{
+	uint32_t sas = config->limits.peers < LIMIT_IKE_SAS ? config->limits.peers : LIMIT_IKE_SAS;
+	struct ike_options options = {
+		.sas_max = sas,
+		.host = { .arg = negotiator, .random = draw_random, .spi = take_spi },
+		.key = negotiator->key,
+	};
+	uint32_t children = sas + sas / 8;
+
+	load_crash_secret(options.crash_secret, config);
+	draw_random(NULL, options.table_seed, sizeof(options.table_seed));
+	negotiator->ike_memory = calloc(1, ike_memory(&options));
+	negotiator->pool_memory[0] = calloc(1, pool_memory(QUESTIONS_MAX, sizeof(struct question)));
+	negotiator->pool_memory[1] = calloc(1, pool_memory(children, sizeof(struct known_child)));
+	negotiator->table_memory = calloc(1, table_memory(children));
+	if (!negotiator->ike_memory || !negotiator->pool_memory[0] || !negotiator->pool_memory[1] ||
+	    !negotiator->table_memory)
+		return err_set(err, -ENOMEM, "no memory for %u IKE SAs: lower [limits] peers", sas);
+	pool_init(&negotiator->questions, negotiator->pool_memory[0], QUESTIONS_MAX, sizeof(struct question));
+	pool_init(&negotiator->children, negotiator->pool_memory[1], children, sizeof(struct known_child));
+	table_init(&negotiator->by_spi, negotiator->table_memory, children, options.table_seed);
+	negotiator->ike = ike_init(negotiator->ike_memory, &options, err);
+	secret_wipe(&options, sizeof(options));
+	return negotiator->ike ? 0 : -EINVAL;
+}
+
+static int watch_sockets(struct negotiator *negotiator, struct event_base *base, struct err *err)
+{
+	negotiator->timer = evtimer_new(base, on_timer, negotiator);
+	if (!negotiator->timer)
+		return err_set(err, -ENOMEM, "no memory for the event loop");
+	for (unsigned int i = 0; i < UDP_SOCKETS; i++) {
+		int fd = udp_fd(negotiator->udp, i);
+
+		if (fd < 0)
+			continue;
+		negotiator->sockets[i] = event_new(base, fd, EV_READ | EV_PERSIST, on_socket, negotiator);
+		if (!negotiator->sockets[i])
+			return err_set(err, -ENOMEM, "no memory for the event loop");
+		event_add(negotiator->sockets[i], NULL);
+	}
+	return 0;
+}
+
+static int open_all(void *arg, struct agent *agent, const struct config *config, struct err *err)
+{
+	struct negotiator *negotiator = arg;
+	const struct discover_options discover = {
+		.pins = config->pins_line || access(config->pins, F_OK) == 0 ? config->pins : NULL,
+		.directory = config->directory,
+		.directory_key = config->directory_key,
+		.directory_id = config->directory_id,
+		.state_dir = config->state,
+	};
+	const struct udp_options udp = { 0 };
+	int error = crypto_init(err);
+
+	negotiator->agent = agent;
+	if (!error)
+		error = load_key(negotiator, config, err);
+	if (!error)
+		error = open_engine(negotiator, config, err);
+	if (!error)
+		error = discover_open(&negotiator->discover, &discover, agent_base(agent), on_found, NULL, negotiator,
+				      err);
+	if (!error)
+		error = udp_open(&negotiator->udp, &udp, on_datagram, negotiator, err);
+	if (!error)
+		error = watch_sockets(negotiator, agent_base(agent), err);
+	return error;
+}
+
+static void close_all(void *arg, struct agent *agent)
+{
+	struct negotiator *negotiator = arg;
+
+	(void)agent;
+	for (unsigned int i = 0; i < UDP_SOCKETS; i++)
+		if (negotiator->sockets[i])
+			event_free(negotiator->sockets[i]);
+	if (negotiator->timer)
+		event_free(negotiator->timer);
+	if (negotiator->udp)
+		udp_close(negotiator->udp);
+	if (negotiator->discover)
+		discover_close(negotiator->discover);
+	if (negotiator->ike)
+		ike_clear(negotiator->ike);
+	free(negotiator->ike_memory);
+	free(negotiator->pool_memory[0]);
+	free(negotiator->pool_memory[1]);
+	free(negotiator->table_memory);
+	sign_key_free(negotiator->key);
+	*negotiator = (struct negotiator){ 0 };
+}
+
+const struct keying negotiator_keying = {
+	.open = open_all,
+	.close = close_all,
+	.reload = reload,
+	.lookup = lookup,
+	.negotiate = negotiate,
+	.abandon = abandon,
+	.installed = installed,
+	.rekey = rekey,
+	.gone = gone,
+	.problem = problem,
+};
+
+struct negotiator *negotiator_new(void)
+{
+	return calloc(1, sizeof(struct negotiator));
+}
+
+void negotiator_free(struct negotiator *negotiator)
+{
+	free(negotiator);
+}
