@@ -105,6 +105,20 @@ static void take_child(struct ike *ike, struct sa *sa, const struct child *child
 	kid_up(ike, kid, true, 0);
 }
 
+/*
+ * HDR, SK {N(AUTHENTICATION_FAILED)}: whoever sealed the response believes in an SA that we do not (RFC 7296 2.21.2). Said once: it is
+ * only to spare a peer whose answer was changed on the way the time until it notices.
+ */
+static void tell_failure(struct ike *ike, struct sa *sa, uint64_t now)
+{
+	struct message message;
+
+	send_done(ike, sa);
+	send_begin(ike, &message);
+	message_notify(&message, PROTOCOL_NONE, NOTIFY_AUTHENTICATION_FAILED, VIEW_NONE, VIEW_NONE);
+	send_request(ike, sa, REQUEST_PROBE, EXCHANGE_INFORMATIONAL, &message, now);
+}
+
 void auth_on_response(struct ike *ike, struct received *in, uint64_t now)
 {
 	struct child child = { 0 };
@@ -118,6 +132,8 @@ void auth_on_response(struct ike *ike, struct received *in, uint64_t now)
 		ike->counts.auth_failed++;
 		if (error)
 			sa->notify = error->type;
+		else
+			tell_failure(ike, sa, now);
 		sa_drop(ike, sa, IKE_AUTH_FAILED, now);
 		return;
 	}

@@ -66,6 +66,17 @@ static void forget_in_work(struct ike *ike, struct sa *sa, uint32_t *work_ref, u
 		work->rival = 0;
 }
 
+/* Its successor came to nothing: it goes on, and is rekeyed when it would have been dropped. */
+static void lose_heir(struct kid *kid)
+{
+	kid->heir = 0;
+	if (kid->state != KID_REPLACED || kid->gone)
+		return;
+	kid->state = KID_UP;
+	kid->rekey_ns = kid->drop_ns;
+	kid->drop_ns = NSTIME_NEVER;
+}
+
 void kid_unlink(struct ike *ike, struct kid *kid)
 {
 	struct sa *sa = pool_at(&ike->sas, kid->sa);
@@ -79,7 +90,7 @@ void kid_unlink(struct ike *ike, struct kid *kid)
 		sa->request.kid = 0;
 	for (struct kid *other = kid_at(ike, sa->kids); other; other = kid_at(ike, other->next))
 		if (other->heir == self)
-			other->heir = 0;
+			lose_heir(other);
 	forget_in_work(ike, sa, &sa->work, self);
 	forget_in_work(ike, sa, &sa->peer_work, self);
 }

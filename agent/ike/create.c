@@ -203,7 +203,7 @@ void create_on_request(struct ike *ike, struct received *in, uint64_t now)
 	struct work *work;
 	int rc;
 
-	if (sa->state != SA_ESTABLISHED) {
+	if (sa->state != SA_ESTABLISHED || sa->loser) {
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, NULL, KE_NONE, now);
 		return;
 	}
@@ -372,7 +372,9 @@ void create_on_response(struct ike *ike, struct received *in, uint64_t now)
 	memcpy(kid->low_nonce, low_nonce, NONCE_LEN);
 	work->kid = kid_ref(ike, kid);
 	old = kid_at(ike, work->old_kid);
-	kid_up(ike, kid, true, old ? old->child.spi_in_be : 0);
+	kid_up(ike, kid, !sa->loser, old ? old->child.spi_in_be : 0);
+	if (sa->loser)
+		kid_quiet(ike, kid); /* it lost a crossing while we asked */
 }
 
 /* Three Child SAs for one pair at most; one stays (RFC 7296 2.8.1). */

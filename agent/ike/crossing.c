@@ -26,7 +26,7 @@ static void each_kid(struct ike *ike, struct sa *sa, void (*f)(struct ike *ike, 
 }
 
 /* U6: it is not used for sending any more. Its creator deletes it after 1 to 2 s, the other end waits for that. */
-static void lose(struct ike *ike, struct sa *sa, uint64_t now)
+void crossing_lose(struct ike *ike, struct sa *sa, uint64_t now)
 {
 	ike->counts.collisions++;
 	sa->loser = true;
@@ -51,8 +51,8 @@ static void settle_two(struct ike *ike, struct sa *a, struct sa *b, uint64_t now
 	else if (!is_same_peer(a, b))
 		return; /* two keys of one address: the caller bound both to it */
 	else
-		loser = memcmp(a->low_nonce, b->low_nonce, NONCE_LEN) < 0 ? a : b;
-	lose(ike, loser, now);
+		loser = memcmp(a->origin_nonce, b->origin_nonce, NONCE_LEN) < 0 ? a : b;
+	crossing_lose(ike, loser, now);
 }
 
 /* U2, U8: ours is overtaken. Its answers are still taken, but it is not sent again, and its end is no failure. */
@@ -94,7 +94,7 @@ void crossing_settle(struct ike *ike, struct sa *sa, bool initial_contact, uint6
 		if (!is_live(other))
 			continue;
 		if (other->refreshing && sa->initiator && is_same_peer(sa, other)) {
-			lose(ike, other, now);
+			crossing_lose(ike, other, now);
 			other->wants |= WANT_CLOSE;
 			send_next(ike, other, now);
 			continue;
@@ -109,9 +109,9 @@ void crossing_settle(struct ike *ike, struct sa *sa, bool initial_contact, uint6
 		    is_same_peer(sa, other)) {
 			/*
 			 * U11: the peer came back, forgot, or did not believe our IKE_AUTH response: who makes two itself is not
-			 * crossing anybody. What it made just now it has; does it still have the other?
+			 * crossing anybody. What it made just now it has; does it still have the other? If so, nonces decide between
+			 * the two as always: the peer may have seen another order of events.
 			 */
-			each_kid(ike, other, kid_quiet);
 			other->short_probe = true;
 			other->wants |= WANT_PROBE;
 			send_next(ike, other, now);
@@ -131,13 +131,41 @@ void crossing_alive(struct ike *ike, struct sa *sa, uint64_t now)
 		return;
 	sa->short_probe = false;
 	for (struct sa *other = sa_first_of_pair(ike, &pair); other; other = sa_at(ike, other->next_of_pair)) {
-		if (other != sa && is_live(other) && is_same_peer(sa, other)) {
-			lose(ike, sa, now); /* the older one, which is quiet already */
+		if (other == sa || !is_live(other) || !is_same_peer(sa, other))
+			continue;
+		settle_two(ike, sa, other, now);
+		if (sa->loser)
 			return;
-		}
 	}
-	/* The newer one is gone: sending again takes new keys, the old ones were forgotten. */
+}
+
+/* Sending again takes new keys, the old ones were forgotten. */
+static void win(struct ike *ike, struct sa *sa, uint64_t now)
+{
+	sa->loser = false;
+	sa->drop_ns = NSTIME_NEVER;
+	sa->rekey_ns = nstime_add(now, ike_jitter(ike, ike->options.sa_life_ns, 10));
 	for (struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next))
 		kid->rekey_wanted = kid->state == KID_UP;
 	sa->wants |= WANT_REKEY_KID;
+	send_next(ike, sa, now);
+}
+
+void crossing_gone(struct ike *ike, const struct sa *sa, uint64_t now)
+{
+	struct hf_pair pair = sa_pair(sa);
+	struct sa *loser = NULL;
+
+	if (!sa->in_pairs || !sa->established_ns || sa->loser)
+		return;
+	for (struct sa *other = sa_first_of_pair(ike, &pair); other; other = sa_at(ike, other->next_of_pair)) {
+		if (other == sa || other->state != SA_ESTABLISHED || other->wants & WANT_CLOSE ||
+		    !is_same_peer(sa, other))
+			continue;
+		if (!other->loser)
+			return;
+		loser = other;
+	}
+	if (loser)
+		win(ike, loser, now);
 }

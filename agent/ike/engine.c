@@ -367,7 +367,7 @@ void ike_rekey_child(struct ike *ike, struct handle child, uint64_t now)
 {
 	struct kid *kid = pool_get(&ike->kids, child);
 
-	if (!kid || kid->state != KID_UP)
+	if (!kid || kid->state != KID_UP || ((const struct sa *)pool_at(&ike->sas, kid->sa))->loser)
 		return;
 	kid->rekey_wanted = true;
 	kid->rekey_ns = NSTIME_NEVER;
@@ -392,7 +392,7 @@ void ike_rekey(struct ike *ike, struct handle handle, uint64_t now)
 {
 	struct sa *sa = established(ike, handle);
 
-	if (sa)
+	if (sa && !sa->loser)
 		want(ike, sa, WANT_REKEY_SA, now);
 }
 

@@ -76,10 +76,14 @@ static void on_other_group(struct ike *ike, struct sa *sa, struct work *work, co
 	write_request(ike, sa, work, now);
 }
 
-static bool has_candidate(const struct ike *ike, const struct sa *mother, const uint8_t spi_r[SPI_LEN])
+/*
+ * An SPI of the responder's is followed up once. Two candidates with the same one could have the same keys, and take each other's IKE_AUTH
+ * response; if its first answer was changed on the way, it makes a new SA for the next IKE_SA_INIT.
+ */
+static bool was_tried(const struct work *work, const uint8_t spi_r[SPI_LEN])
 {
-	for (const struct sa *at = sa_find(ike, mother->spi_i); at; at = sa_at(ike, at->sibling))
-		if (at->mother && memcmp(at->spi_r, spi_r, SPI_LEN) == 0)
+	for (unsigned int i = 0; i < work->candidates; i++)
+		if (memcmp(work->tried[i], spi_r, SPI_LEN) == 0)
 			return true;
 	return false;
 }
@@ -146,7 +150,7 @@ static void follow_up(struct ike *ike, struct sa *mother, const struct ike_path 
 	struct init_response response;
 	struct sa *sa;
 
-	if (mothers->candidates >= IKE_CANDIDATES_MAX || has_candidate(ike, mother, header->spi_r) ||
+	if (mothers->candidates >= IKE_CANDIDATES_MAX || was_tried(mothers, header->spi_r) ||
 	    read_response(ike, &response, mothers, chain)) {
 		ike->counts.dropped++;
 		return;
@@ -164,7 +168,7 @@ static void follow_up(struct ike *ike, struct sa *mother, const struct ike_path 
 		sa_free(ike, sa);
 		return;
 	}
-	mothers->candidates++;
+	memcpy(mothers->tried[mothers->candidates++], header->spi_r, SPI_LEN);
 	/* It came from somewhere: ask again only if it leads nowhere for a while, or a loaded peer makes two of one. */
 	mother->request.again_ns = nstime_add(now, CANDIDATE_WAIT);
 	sa_schedule(ike, mother);
@@ -237,6 +241,7 @@ struct sa *init_promote(struct ike *ike, struct sa *candidate)
 	mother->auth = candidate->auth;
 	memcpy(mother->key, candidate->key, sizeof(mother->key));
 	memcpy(mother->low_nonce, candidate->low_nonce, sizeof(mother->low_nonce));
+	memcpy(mother->origin_nonce, candidate->origin_nonce, sizeof(mother->origin_nonce));
 	memcpy(mother->origin_nonce, candidate->origin_nonce, sizeof(mother->origin_nonce));
 	memcpy(mother->crash_token, candidate->crash_token, sizeof(mother->crash_token));
 	mother->notify = 0;

@@ -61,6 +61,11 @@ static void on_bad_icv(struct ike *ike, struct sa *sa, uint64_t now)
 		sa_drop(ike, sa, IKE_TIMEOUT, now);
 }
 
+static uint64_t hash_of(const struct ike *ike, struct view datagram)
+{
+	return siphash_of(ike->options.table_seed, datagram.at, datagram.len);
+}
+
 /* One fragment. True when the message is complete: in->plain then is all of it. */
 static bool take_fragment(struct ike *ike, struct received *in, const struct keymat *keys, bool by_initiator,
 			  uint64_t now)
@@ -81,6 +86,8 @@ static bool take_fragment(struct ike *ike, struct received *in, const struct key
 		on_bad_icv(ike, in->sa, now);
 		return false;
 	}
+	if (!(in->header.flags & FLAG_RESPONSE) && fragment.number == 1)
+		in->sa->request_hash = hash_of(ike, in->datagram);
 	/* Memory only for what the right key sealed. */
 	assembling = assembling_of(ike, in->sa, now);
 	if (!assembling || !reassembly_wants(&assembling->state, in->header.mid, &fragment))
@@ -137,6 +144,14 @@ static void answer_again(struct ike *ike, struct received *in, bool by_initiator
 
 	if (in->chain.sk_type == PAYLOAD_SKF && (seal_fragment_parse(&fragment, &in->chain) || fragment.number != 1))
 		return;
+	/*
+	 * Another request under the same number is none that was answered: an initiator that followed a forged answer up, and then the
+	 * right one, would take the first one's Child SA for the second's (RFC 7296 2.1: bitwise identical).
+	 */
+	if (hash_of(ike, in->datagram) != in->sa->request_hash) {
+		ike->counts.replayed++;
+		return;
+	}
 	if (!in->sa->have_keys || seal_open(ike->in_plain, &plain, in->datagram, &in->chain, keys, by_initiator)) {
 		ike->counts.bad_icv++;
 		return;
@@ -165,6 +180,8 @@ static bool open_message(struct ike *ike, struct received *in, bool by_initiator
 		on_bad_icv(ike, sa, now);
 		return false;
 	}
+	if (!(in->header.flags & FLAG_RESPONSE))
+		sa->request_hash = hash_of(ike, in->datagram);
 	in->plain_first = in->chain.sk_next;
 	return true;
 }

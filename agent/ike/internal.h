@@ -170,6 +170,7 @@ struct sa {
 	uint32_t recv_mid; /* of the peer's next request */
 	struct request request;
 	struct blob response;  /* to request recv_mid - 1, as request.message */
+	uint64_t request_hash; /* of that request's octets, or of its first fragment's */
 	uint32_t work;	       /* 1 + index: for IKE_SA_INIT to IKE_AUTH, or our CREATE_CHILD_SA; 0 = none */
 	uint32_t peer_work;    /* for the peer's CREATE_CHILD_SA that waits for ike_installed */
 	uint32_t reassembly;   /* 1 + index; 0 = none */
@@ -182,6 +183,7 @@ struct sa {
 	enum ike_auth auth;
 	uint8_t key[SHA256_LEN];	 /* of the peer's SPKI, or of PSK */
 	uint8_t low_nonce[NONCE_LEN];	 /* lower of Ni and Nr, cut */
+	uint8_t origin_nonce[NONCE_LEN]; /* that of the IKE_SA_INIT that all this began with: rekeying keeps it */
 	uint8_t crash_token[SHA256_LEN]; /* hash of the peer's; zero = none */
 	enum ike_reason down_reason;	 /* of a close that we want */
 	uint16_t notify;		 /* last error type of the peer */
@@ -207,7 +209,8 @@ struct work {
 	struct blob init_i, init_r; /* IKE_SA_INIT messages, from SPIi on */
 	struct blob cookie;
 	unsigned int cookie_rounds, ke_rounds, candidates;
-	unsigned int rounds_left; /* IKE_INTERMEDIATE still to come */
+	uint8_t tried[IKE_CANDIDATES_MAX][SPI_LEN]; /* SPIs of the candidates so far */
+	unsigned int rounds_left;		    /* IKE_INTERMEDIATE still to come */
 	uint8_t intauth_i[PRF_LEN_MAX], intauth_r[PRF_LEN_MAX];
 	bool intauth;
 	struct keymat old_keys; /* responder: before the last IKE_INTERMEDIATE, whose request may come again */
@@ -465,6 +468,10 @@ void child_encap(struct child *child, const struct sa *sa);
 
 /* crossing_settle: the SA was just established; what of the same peers is superfluous now (IKEV2.md 2.1). May not drop `sa`. */
 void crossing_settle(struct ike *ike, struct sa *sa, bool initial_contact, uint64_t now);
+/* crossing_gone: the SA ends; one that lost against it is needed again, if it is still there. */
+void crossing_gone(struct ike *ike, const struct sa *sa, uint64_t now);
+/* crossing_lose: it is not used for sending any more, and goes. */
+void crossing_lose(struct ike *ike, struct sa *sa, uint64_t now);
 /* crossing_alive: the old SA answered its probe (U11). */
 void crossing_alive(struct ike *ike, struct sa *sa, uint64_t now);
 

@@ -43,7 +43,12 @@ void rekey_adopt(struct ike *ike, struct sa *old, struct sa *new, uint64_t now)
 		kid->sa = sa_ref(ike, new) - 1;
 		new->kids = kid_ref(ike, kid);
 	}
-	new->wants |= old->wants &(WANT_REKEY_KID | WANT_NEW_KID | WANT_DELETE_KIDS | WANT_CLOSE);
+	new->wants |= old->wants &(WANT_REKEY_KID | WANT_NEW_KID | WANT_DELETE_KIDS | WANT_CLOSE | WANT_PROBE);
+	/* What crossing.c knows of the old one holds for this one. */
+	new->established_ns = old->established_ns;
+	new->short_probe = old->short_probe;
+	if (old->loser)
+		crossing_lose(ike, new, now);
 	new->down_reason = old->down_reason;
 	/* It stays one without authentication, and counts as one. */
 	new->null_counted = old->null_counted;
@@ -77,6 +82,7 @@ static struct sa *succeed(struct ike *ike, const struct sa *old, bool initiator,
 	sa->hashes = old->hashes;
 	sa->auth = old->auth;
 	memcpy(sa->key, old->key, sizeof(sa->key));
+	memcpy(sa->origin_nonce, old->origin_nonce, sizeof(sa->origin_nonce));
 	memcpy(sa->spi_i, spi_i, SPI_LEN);
 	memcpy(sa->spi_r, spi_r, SPI_LEN);
 	if (init_set_suite(sa, suite) || sa_index_spi(ike, sa)) {

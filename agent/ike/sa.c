@@ -294,6 +294,8 @@ void sa_drop(struct ike *ike, struct sa *sa, enum ike_reason reason, uint64_t no
 		kid_remove(ike, kid);
 	if (sa->known)
 		output_down(ike, sa, pool_handle(&ike->sas, sa), reason);
+	if (reason != IKE_CLOSED && reason != IKE_SUPERSEDED)
+		crossing_gone(ike, sa, now);
 	sa_free(ike, sa);
 }
 

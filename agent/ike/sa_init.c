@@ -119,6 +119,7 @@ int init_derive(struct ike *ike, struct sa *sa, struct view ni, struct view nr, 
 		return rc;
 	sa->have_keys = true;
 	nonce_low(sa->low_nonce, ni, nr);
+	memcpy(sa->origin_nonce, sa->low_nonce, NONCE_LEN);
 	keylog_ike(&ike->options.host, sa->spi_i, sa->spi_r, &sa->keys);
 	return 0;
 }

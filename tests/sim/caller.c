@@ -209,8 +209,8 @@ static void on_up(struct world *world, unsigned int index, const struct ike_outp
 		fail(world, "h%u: UP that nobody waits for", index);
 		return;
 	}
-	say(world, index, "UP with h%u as %s, SA %u.%u", note->peer,
-	    note->responder ? "responder" : "initiator", note->sa.index, note->sa.generation);
+	say(world, index, "UP with h%u as %s, SA %u.%u", note->peer, note->responder ? "responder" : "initiator",
+	    note->sa.index, note->sa.generation);
 	note->up = true;
 	note->up_ns = note->heard_ns = world->now;
 	judge_up(world, index, out);

@@ -261,6 +261,17 @@ static bool has_lost_blocks(const struct ike *ike)
 	return expected != ike->blocks.used;
 }
 
+static bool is_waiting(const struct ike *ike)
+{
+	for (uint32_t i = pool_first(&ike->sas); i != POOL_NONE; i = pool_next(&ike->sas, i)) {
+		const struct sa *sa = pool_at(&ike->sas, i);
+
+		if (sa->request.kind != REQUEST_NONE || sa->short_probe || sa->loser)
+			return true;
+	}
+	return false;
+}
+
 static const char *host_calm(struct world *world, unsigned int index, unsigned int links)
 {
 	static char text[200];
@@ -270,15 +281,15 @@ static const char *host_calm(struct world *world, unsigned int index, unsigned i
 	ike_count(host->ike, &counts);
 	if (counts.sas == links && counts.children == links && host->note_count == links && !counts.half_open &&
 	    counts.established == links && !pool_count(&host->ike->works) && !pool_count(&host->ike->reassemblies) &&
-	    !has_lost_blocks(host->ike))
+	    !has_lost_blocks(host->ike) && !is_waiting(host->ike))
 		return NULL;
 	snprintf(
 		text, sizeof(text),
 		"h%u talks to %u peers and has %u SAs (%u known, %u established, %u half open), %u children, %u works, "
-		"%u reassemblies, %llu blocks%s",
+		"%u reassemblies, %llu blocks%s%s",
 		index, links, counts.sas, host->note_count, counts.established, counts.half_open, counts.children,
 		pool_count(&host->ike->works), pool_count(&host->ike->reassemblies), (unsigned long long)counts.blocks,
-		has_lost_blocks(host->ike) ? " of which some are lost" : "");
+		has_lost_blocks(host->ike) ? " of which some are lost" : "", is_waiting(host->ike) ? ", waits" : "");
 	return text;
 }
 

@@ -45,7 +45,8 @@ static void show(const struct world *world, unsigned int index)
 	if (host->alive)
 		ike_each(host->ike, show_sa, NULL);
 	for (unsigned int i = 0; i < host->kid_count; i++)
-		printf("    child %08x -> %08x with h%u of %u.%u%s%s\n", __builtin_bswap32(host->kids[i].keys.spi_in_be),
+		printf("    child %08x -> %08x with h%u of %u.%u%s%s\n",
+		       __builtin_bswap32(host->kids[i].keys.spi_in_be),
 		       __builtin_bswap32(host->kids[i].keys.spi_out_be), host->kids[i].peer, host->kids[i].sa.index,
 		       host->kids[i].sa.generation, host->kids[i].in ? ", in" : "", host->kids[i].out ? ", out" : "");
 }

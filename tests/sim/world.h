@@ -71,7 +71,7 @@ struct event {
 struct note {
 	struct handle sa;
 	unsigned int peer; /* host */
-	uint64_t tag; /* until it is answered */
+	uint64_t tag;	   /* until it is answered */
 	bool responder, answered, up, had_child;
 	uint64_t made_ns, up_ns, heard_ns, probed_ns, idle_since_ns; /* 0: not idle */
 };
