@@ -242,7 +242,6 @@ struct sa *init_promote(struct ike *ike, struct sa *candidate)
 	memcpy(mother->key, candidate->key, sizeof(mother->key));
 	memcpy(mother->low_nonce, candidate->low_nonce, sizeof(mother->low_nonce));
 	memcpy(mother->origin_nonce, candidate->origin_nonce, sizeof(mother->origin_nonce));
-	memcpy(mother->origin_nonce, candidate->origin_nonce, sizeof(mother->origin_nonce));
 	memcpy(mother->crash_token, candidate->crash_token, sizeof(mother->crash_token));
 	mother->notify = 0;
 	for (struct sa *at = sa_find(ike, mother->spi_i), *next; at; at = next) {
