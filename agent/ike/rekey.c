@@ -46,7 +46,11 @@ void rekey_adopt(struct ike *ike, struct sa *old, struct sa *new, uint64_t now)
 	new->wants |= old->wants &(WANT_REKEY_KID | WANT_NEW_KID | WANT_DELETE_KIDS | WANT_CLOSE | WANT_PROBE);
 	/* What crossing.c knows of the old one holds for this one. */
 	new->established_ns = old->established_ns;
-	new->short_probe = old->short_probe;
+	if (old->short_probe) {
+		new->short_probe = true;
+		new->wants |= WANT_PROBE;
+		old->short_probe = false;
+	}
 	if (old->loser)
 		crossing_lose(ike, new, now);
 	new->down_reason = old->down_reason;

@@ -246,7 +246,8 @@ void send_next(struct ike *ike, struct sa *sa, uint64_t now)
 		info_close(ike, sa, now);
 		return;
 	}
-	kid = find_kid(ike, sa, is_deleting);
+	/* The end of one that is being replaced says that its successor is there: not before it is. */
+	kid = sa->work || sa->peer_work ? NULL : find_kid(ike, sa, is_deleting);
 	if (kid) {
 		info_delete_kid(ike, sa, kid, now);
 		return;

@@ -261,15 +261,18 @@ static bool has_lost_blocks(const struct ike *ike)
 	return expected != ike->blocks.used;
 }
 
-static bool is_waiting(const struct ike *ike)
+/* For a request, an answer to a question about its life, or its end. */
+static const char *waits_for(const struct ike *ike)
 {
 	for (uint32_t i = pool_first(&ike->sas); i != POOL_NONE; i = pool_next(&ike->sas, i)) {
 		const struct sa *sa = pool_at(&ike->sas, i);
 
-		if (sa->request.kind != REQUEST_NONE || sa->short_probe || sa->loser)
-			return true;
+		if (sa->request.kind != REQUEST_NONE)
+			return ", waits for a response";
+		if (sa->short_probe || sa->loser)
+			return sa->loser ? ", has a loser" : ", doubts an SA";
 	}
-	return false;
+	return "";
 }
 
 static const char *host_calm(struct world *world, unsigned int index, unsigned int links)
@@ -281,7 +284,7 @@ static const char *host_calm(struct world *world, unsigned int index, unsigned i
 	ike_count(host->ike, &counts);
 	if (counts.sas == links && counts.children == links && host->note_count == links && !counts.half_open &&
 	    counts.established == links && !pool_count(&host->ike->works) && !pool_count(&host->ike->reassemblies) &&
-	    !has_lost_blocks(host->ike) && !is_waiting(host->ike))
+	    !has_lost_blocks(host->ike) && !waits_for(host->ike)[0])
 		return NULL;
 	snprintf(
 		text, sizeof(text),
@@ -289,7 +292,7 @@ static const char *host_calm(struct world *world, unsigned int index, unsigned i
 		"%u reassemblies, %llu blocks%s%s",
 		index, links, counts.sas, host->note_count, counts.established, counts.half_open, counts.children,
 		pool_count(&host->ike->works), pool_count(&host->ike->reassemblies), (unsigned long long)counts.blocks,
-		has_lost_blocks(host->ike) ? " of which some are lost" : "", is_waiting(host->ike) ? ", waits" : "");
+		has_lost_blocks(host->ike) ? " of which some are lost" : "", waits_for(host->ike));
 	return text;
 }
 

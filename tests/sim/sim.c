@@ -141,13 +141,14 @@ static void give_up_impostors(struct world *world)
 				world->hosts[a].wants[b] = false;
 }
 
-static void close_all(struct world *world)
+/* `all`, or only what some of them would. */
+static void close_all(struct world *world, bool all)
 {
 	for (unsigned int a = 0; a < world->host_count; a++) {
 		struct host *host = &world->hosts[a];
 
 		memset(host->wants, 0, sizeof(host->wants));
-		if (!host->alive || rng_chance(&world->rng, 300))
+		if (!host->alive || (!all && rng_chance(&world->rng, 300)))
 			continue;
 		for (unsigned int i = host->note_count; i-- && !world->failure[0];) {
 			call_begin(world, a, NULL);
@@ -173,10 +174,9 @@ static void live(struct world *world)
 	if (world->failure[0])
 		return;
 	say(world, 0, "---- all is closed");
-	close_all(world);
+	close_all(world, false);
 	world_run(world, world->now + NSTIME_S);
-	for (unsigned int i = 0; i < world->host_count; i++)
-		world->hosts[i].note_count ? close_all(world) : (void)0;
+	close_all(world, true);
 	world_run(world, world->now + CLOSE_BOUND);
 	for (unsigned int i = 0; i < world->host_count && !world->failure[0]; i++)
 		if (world->hosts[i].alive && judge_empty(world, i))
