@@ -44,7 +44,7 @@ static void add_prfs(struct offer_proposal *proposal)
 			add(proposal, TRANSFORM_PRF, prfs[i], 0);
 }
 
-static void offer_ike(struct offer *offer, const struct ike_profile *profile, bool initial)
+static void offer_ike(struct offer *offer, const struct ike_profile *profile, bool with_add_kex)
 {
 	struct offer_proposal *proposal = &offer->proposals[offer->count++];
 
@@ -55,11 +55,8 @@ static void offer_ike(struct offer *offer, const struct ike_profile *profile, bo
 		add(proposal, TRANSFORM_ENCR, ENCR_CHACHA20_POLY1305, 0);
 	add_prfs(proposal);
 	add_kex(proposal, TRANSFORM_KE, profile->kex);
-	if (initial && has_any_kex(profile->add_kex)) {
+	if (with_add_kex)
 		add_kex(proposal, TRANSFORM_ADDKE1, profile->add_kex);
-		if (!profile->add_kex_required)
-			add(proposal, TRANSFORM_ADDKE1, KE_NONE, 0);
-	}
 }
 
 static void offer_ike_cbc(struct offer *offer, const struct ike_profile *profile)
@@ -102,7 +99,11 @@ static void make_offers(struct ike *ike)
 		profile->kex = default_kex;
 	if (!profile->add_kex)
 		profile->add_kex = default_add_kex;
-	offer_ike(&ike->offer_init, profile, true);
+	/* A proposal of its own: who does not know RFC 9370 refuses one with a transform type it does not know (RFC 7296 3.3.6). */
+	if (has_any_kex(profile->add_kex))
+		offer_ike(&ike->offer_init, profile, true);
+	if (!ike->offer_init.count || !profile->add_kex_required)
+		offer_ike(&ike->offer_init, profile, false);
 	offer_ike(&ike->offer_rekey, profile, false);
 	if (profile->cbc) {
 		offer_ike_cbc(&ike->offer_init, profile);

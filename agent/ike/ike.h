@@ -54,7 +54,7 @@ struct ike_host {
 struct ike_profile {
 	const uint16_t *kex;	 /* transform type 4, e.g. { 31, 19, 14, 0 } */
 	const uint16_t *add_kex; /* transform type 6 (ADDKE1), e.g. { 36, 0 } */
-	bool add_kex_required;	 /* no NONE beside them */
+	bool add_kex_required;	 /* no proposal without one of them */
 	bool cbc;		 /* a second proposal with AES-CBC and HMAC */
 	bool child_pfs_required; /* no KE NONE when a Child SA is rekeyed */
 };

@@ -279,6 +279,7 @@ static void drop_candidate(struct ike *ike, struct sa *sa, enum ike_reason reaso
 
 	if (sa->notify)
 		mother->notify = sa->notify;
+	mother->down_reason = reason; /* what to say if time ends it: the last thing that happened */
 	sa_free(ike, sa);
 	if (mother->request.again_ns == NSTIME_NEVER && !sa_has_candidates(ike, mother))
 		sa_drop(ike, mother, mother->superseded ? IKE_SUPERSEDED : reason, now);

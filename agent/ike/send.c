@@ -194,7 +194,11 @@ static void give_up(struct ike *ike, struct sa *sa, uint64_t now)
 	if (sa->state == SA_CLOSING)
 		sa_drop(ike, sa, sa->loser ? IKE_SUPERSEDED : IKE_CLOSED, now);
 	else
-		sa_drop(ike, sa, sa->superseded || sa->loser ? IKE_SUPERSEDED : IKE_TIMEOUT, now);
+		sa_drop(ike, sa,
+			sa->superseded || sa->loser		       ? IKE_SUPERSEDED
+			: sa->state == SA_INIT_SENT && sa->down_reason ? sa->down_reason
+								       : IKE_TIMEOUT,
+			now);
 }
 
 void send_retransmit(struct ike *ike, struct sa *sa, uint64_t now)
@@ -210,9 +214,12 @@ void send_retransmit(struct ike *ike, struct sa *sa, uint64_t now)
 		return;
 	}
 	request->tries++;
-	ike->counts.retransmits++;
 	request->again_ns = nstime_add(now, wait_after(ike, request->tries));
-	send_again(ike, sa, &request->message, now);
+	/* An attempt that would take no further answer asks no more; it only waits for its time to end. */
+	if (sa->state != SA_INIT_SENT || sa_work(ike, sa)->candidates < IKE_CANDIDATES_MAX) {
+		ike->counts.retransmits++;
+		send_again(ike, sa, &request->message, now);
+	}
 	sa_schedule(ike, sa);
 }
 
