@@ -71,6 +71,7 @@ static void order_gate(struct core *core, struct peer *peer, enum gate_show show
 	if (shown == GATE_NONE && peer->shown == GATE_NONE)
 		return;
 	peer->shown = shown;
+	peer->handoff_until_ns = handoff_until;
 	action = core_emit(core, peer, ACTION_GATE);
 	if (shown == GATE_NONE)
 		return;
@@ -90,6 +91,13 @@ static void order_gate(struct core *core, struct peer *peer, enum gate_show show
 static void show_gate(struct core *core, struct peer *peer)
 {
 	order_gate(core, peer, gate_show(peer->state, peer->group, peer->sticky), 0);
+}
+
+/* The same state in another light: a handoff that is under way keeps its end, or what waits would be overtaken. */
+static void show_gate_again(struct core *core, struct peer *peer, uint64_t now)
+{
+	order_gate(core, peer, gate_show(peer->state, peer->group, peer->sticky),
+		   now < peer->handoff_until_ns ? peer->handoff_until_ns : 0);
 }
 
 static void order_drain(struct core *core, const struct peer *peer, enum drain_how how, bool close)
@@ -511,7 +519,7 @@ static void on_seals(struct core *core, struct peer *peer, bool seals, uint64_t 
 		look_later(core, peer, now);
 		return;
 	}
-	show_gate(core, peer);
+	show_gate_again(core, peer, now);
 	order_in_policy(core, peer);
 }
 
@@ -658,7 +666,7 @@ void peer_regroup(struct core *core, struct peer *peer, enum hf_group group, uin
 
 	peer->group = group;
 	if (is_protected(peer) && group_answers(group)) {
-		show_gate(core, peer);
+		show_gate_again(core, peer, now);
 		if (!peer->peer_seals)
 			look_later(core, peer, now);
 		return;

@@ -57,6 +57,7 @@ struct peer {
 	enum gate_show shown;			   /* the gate entry as last ordered */
 	uint64_t since_ns;			   /* in this state */
 	uint64_t until_ns;			   /* of CLEAR and DENIED */
+	uint64_t handoff_until_ns;		   /* of the gate entry as last ordered; 0 = none */
 	struct peer_child children[PEER_CHILDREN]; /* in the order they came */
 	unsigned int child_count;
 };

@@ -188,6 +188,30 @@ static void in_policy_last_for_private_or_clear(void **state)
 	assert_int_equal(core_deadline(room->core), NSTIME_NEVER);
 }
 
+/* Strays keep their place until the handoff ends, whatever else the gate learns meanwhile. */
+static void a_handoff_keeps_its_end(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(2, 7);
+	struct action to = secure(room, &pair);
+	uint64_t end = expect_gate(room, HF_VERDICT_SECURE)->gate.value.handoff_until_ns;
+	const struct action *action;
+
+	assert_true(end > room->now + 25 * NSTIME_MS);
+	room_pass(room, 25 * NSTIME_MS);
+	answer(room, &to, (struct core_event){ .type = EVENT_SEALS, .seals = true });
+	action = expect_gate(room, HF_VERDICT_SECURE);
+	assert_true(action->gate.handoff);
+	assert_int_equal(action->gate.value.handoff_until_ns, end);
+
+	/* Once it is over, a gate that is shown again says nothing of it. */
+	room_pass(room, NSTIME_S);
+	answer(room, &to, (struct core_event){ .type = EVENT_SEALS, .seals = true });
+	action = expect_gate(room, HF_VERDICT_SECURE);
+	assert_false(action->gate.handoff);
+	assert_int_equal(action->gate.value.handoff_until_ns, 0);
+}
+
 /* A responder installs its SAs and seals when the initiator does, or a round trip later. */
 static void responder_waits_for_the_initiator(void **state)
 {
@@ -543,6 +567,7 @@ int main(void)
 		STORY(more_packets_change_nothing_while_under_way),
 		STORY(sender_faster_than_release_is_bounded),
 		STORY(in_policy_last_for_private_or_clear),
+		STORY(a_handoff_keeps_its_end),
 		STORY(responder_waits_for_the_initiator),
 		STORY(refuses_a_child_of_clear_and_block),
 		STORY(private_failure_denies_and_tells),
