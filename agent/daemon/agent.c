@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The agent's life and its loop, see agent.h. One timer serves the core's deadline, the sweep over held packets and the
- * end of handoffs; descriptors are read a bounded number of events a turn.
+ * The agent's life and its loop, see agent.h. One timer serves the deadlines of core and dataplane, the sweep over held
+ * packets and the end of handoffs; descriptors are read a bounded number of events a turn.
  */
 #include <errno.h>
 #include <string.h>
@@ -39,12 +39,13 @@ void agent_event(struct agent *agent, const struct core_event *event)
 
 void agent_rearm(struct agent *agent)
 {
-	uint64_t deadline = nstime_min(core_deadline(agent->core), agent->sweep_ns);
 	struct timeval wait;
-	uint64_t span;
+	uint64_t deadline, span;
 
 	if (!agent->timer || agent->performing)
 		return;
+	deadline = nstime_min(core_deadline(agent->core), agent->sweep_ns);
+	deadline = nstime_min(deadline, dataplane_deadline(agent->dp));
 	if (agent->handoff_end_ns)
 		deadline = nstime_min(deadline, agent->handoff_end_ns);
 	/*
@@ -91,6 +92,7 @@ static void on_ring(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	dataplane_ring_read(agent->dp, &events, agent, LIMIT_EVENTS_PER_TURN);
+	agent_rearm(agent);
 }
 
 static void on_netlink(evutil_socket_t fd, short what, void *arg)
@@ -114,6 +116,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	agent->armed_ns = NSTIME_NEVER;
 	core_expire(agent->core, now);
 	agent_perform(agent);
+	dataplane_expire(agent->dp, now);
 	if (agent->handoff_end_ns && now >= agent->handoff_end_ns) {
 		agent->handoff_end_ns = 0;
 		dataplane_handoffs(agent->dp, false);

@@ -97,6 +97,13 @@ int dataplane_ring_fd(const struct dataplane *dp);
  */
 int dataplane_ring_read(struct dataplane *dp, const struct dataplane_events *events, void *arg, unsigned int max);
 
+/*
+ * dataplane_deadline is when dataplane_expire wants to be called, NSTIME_NEVER when it does not: senders whose connection
+ * was denied are told again, in case the kernel dropped the first word.
+ */
+uint64_t dataplane_deadline(const struct dataplane *dp);
+void dataplane_expire(struct dataplane *dp, uint64_t now);
+
 /* ---- held packets ---- */
 
 enum dataplane_how {

@@ -10,12 +10,12 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/own.h"
 #include "dataplane/packet.h"
 #include "dataplane/release.h"
 #include "dataplane/release_socket.h"
+#include "dataplane/teller.h"
 
 /* Which socket, among those that seal and among those that do not. */
 enum place { WHOLE_V4, WHOLE_V6, PAYLOAD_V4_UDP, PAYLOAD_V4_ICMP, PAYLOAD_V4_TCP, PAYLOAD_V6, PLACES };
@@ -27,20 +27,8 @@ _Static_assert(PLACES <= HF_RELEASE_SOCKETS, "every socket's cookie must find a 
 /* The fragments of a datagram are sent by one call; what does not follow within a second never will. */
 #define JOIN_NS 1000000000ull
 
-/* ICMP errors to local senders per second, as many as the egress program reports at most. */
-#define TELL_PER_SECOND HF_DENIED_PER_SECOND
-
-#define ICMP_MAX 1280 /* longest ICMP error, RFC 4443 2.4 (c) */
-
 /* Packets that do not fit, of one handoff, whose senders are told when it is over; more of them are told at once. */
 #define LATE_MAX 8
-
-/* An ICMP error that waits for the pair's out-policy. */
-struct late {
-	int len;
-	uint32_t mark, ifindex;
-	uint8_t icmp[ICMP_MAX];
-};
 
 struct release {
 	struct hf_agent *count;
@@ -53,15 +41,13 @@ struct release {
 	uint32_t path_mtu;	      /* of the pair, 0 = not asked since release_begin */
 	bool policy_later;	      /* its out-policy does not stand yet */
 
-	struct late late[LATE_MAX];
+	struct teller teller;
+	struct teller_note late[LATE_MAX]; /* wait for the pair's out-policy */
 	unsigned int late_count;
 
 	struct packet_join join[JOINS];
 	uint64_t join_ns[JOINS]; /* when the first fragment was held */
 	unsigned int join_next;	 /* whose place is taken when all are in use: the oldest */
-
-	time_t tell_second; /* the second tell_left belongs to */
-	unsigned int tell_left;
 };
 
 /* ---- life ---- */
@@ -96,6 +82,9 @@ int release_open(struct release **out, struct hf_agent *count, struct err *err)
 	if (!release)
 		return err_set(err, -ENOMEM, "no memory for re-injection");
 	release->count = count;
+	release->teller.count = count;
+	release->teller.v4 = &release->bypass[PAYLOAD_V4_ICMP];
+	release->teller.v6 = &release->bypass[PAYLOAD_V6];
 	for (i = 0; i < PLACES; i++)
 		release->seal[i].fd = release->bypass[i].fd = -1;
 	rc = open_all(release, err);
@@ -137,43 +126,19 @@ void release_cookies(const struct release *release, __u64 sealed[HF_RELEASE_SOCK
 
 /* ---- telling the sender ---- */
 
-static bool may_tell(struct release *release)
-{
-	struct timespec now = { 0 };
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec != release->tell_second) {
-		release->tell_second = now.tv_sec;
-		release->tell_left = TELL_PER_SECOND;
-	}
-	if (!release->tell_left)
-		return false;
-	release->tell_left--;
-	return true;
-}
-
-/*
- * The error goes from the sender's address to the same address through a PAYLOAD socket: unlike with a header of
- * our own, the kernel then insists that the address is this host's, so that nothing can leave the host.
- */
-static void tell(struct release *release, const uint8_t *icmp, int len, uint32_t mark, uint32_t ifindex)
-{
-	struct release_socket *socket;
-	struct packet packet;
-
-	if (len <= 0 || packet_parse(&packet, icmp, (size_t)len) || !may_tell(release))
-		return;
-	socket = &release->bypass[packet.v4 ? PAYLOAD_V4_ICMP : PAYLOAD_V6];
-	if (release_socket_label(socket, mark, 0) || release_socket_send(socket, &packet, icmp, ifindex))
-		return;
-	release->count->told_sender++;
-}
-
 void release_denied(struct release *release, const uint8_t *data, size_t len, uint32_t mark)
 {
-	uint8_t icmp[ICMP_MAX];
+	teller_refuse(&release->teller, data, len, mark);
+}
 
-	tell(release, icmp, packet_icmp_prohibited(icmp, sizeof(icmp), data, len), mark, 0);
+uint64_t release_deadline(const struct release *release)
+{
+	return teller_deadline(&release->teller);
+}
+
+void release_expire(struct release *release, uint64_t now)
+{
+	teller_expire(&release->teller, now);
 }
 
 /*
@@ -200,28 +165,24 @@ static uint32_t mtu_to_tell(struct release *release, const struct hf_slot_head *
 
 static void tell_too_big(struct release *release, const struct hf_slot_head *head, const uint8_t *data, size_t len)
 {
-	uint8_t now[ICMP_MAX];
-	struct late *late = &release->late[release->late_count];
+	struct teller_note now;
 	bool wait = release->policy_later && release->late_count < LATE_MAX;
-	uint8_t *icmp = wait ? late->icmp : now;
+	struct teller_note *note = wait ? &release->late[release->late_count] : &now;
 	uint32_t mtu = mtu_to_tell(release, head);
-	int icmp_len = mtu ? packet_icmp_too_big(icmp, ICMP_MAX, data, len, mtu) : 0;
 
-	if (!wait) {
-		tell(release, icmp, icmp_len, head->mark, head->ifindex);
-		return;
-	}
-	late->len = icmp_len;
-	late->mark = head->mark;
-	late->ifindex = head->ifindex;
-	release->late_count++;
+	note->len = mtu ? packet_icmp_too_big(note->icmp, sizeof(note->icmp), data, len, mtu) : 0;
+	note->mark = head->mark;
+	note->ifindex = head->ifindex;
+	if (wait)
+		release->late_count++;
+	else
+		teller_say(&release->teller, note);
 }
 
 void release_tell_late(struct release *release)
 {
 	for (unsigned int i = 0; i < release->late_count; i++)
-		tell(release, release->late[i].icmp, release->late[i].len, release->late[i].mark,
-		     release->late[i].ifindex);
+		teller_say(&release->teller, &release->late[i]);
 	release->late_count = 0;
 }
 

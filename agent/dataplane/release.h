@@ -62,7 +62,12 @@ void release_tell_late(struct release *release);
 /* release_end forgets the pair. */
 void release_end(struct release *release);
 
-/* release_denied tells the local sender of a packet that will never be sent (ICMP administratively prohibited). */
+/*
+ * release_denied tells the local sender of a packet that will never be sent (ICMP administratively prohibited). Who was
+ * about to connect is told a second time by release_expire, when release_deadline (NSTIME_NEVER: nobody) has come.
+ */
 void release_denied(struct release *release, const uint8_t *data, size_t len, uint32_t mark);
+uint64_t release_deadline(const struct release *release);
+void release_expire(struct release *release, uint64_t now);
 
 #endif

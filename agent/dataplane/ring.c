@@ -52,3 +52,13 @@ int dataplane_ring_read(struct dataplane *dp, const struct dataplane_events *eve
 	dp->events = NULL;
 	return (int)(max - dp->events_left);
 }
+
+uint64_t dataplane_deadline(const struct dataplane *dp)
+{
+	return release_deadline(dp->release);
+}
+
+void dataplane_expire(struct dataplane *dp, uint64_t now)
+{
+	release_expire(dp->release, now);
+}

@@ -3,6 +3,8 @@
  * Re-injection as far as it needs no ESP: what may leave in clear arrives as its sender made it, what must be
  * sealed is never sent without an SA, and senders are told. test_release_esp.c has the rest. No BPF program.
  */
+#include "base/nstime.h"
+#include "dataplane/teller.h"
 #include "release_lab.h"
 
 #include <arpa/inet.h>
@@ -311,6 +313,49 @@ static void tells_of_denial(void **state)
 	assert_int_equal(wire.clear, 0);
 }
 
+/* The first word may come while connect() still holds the socket, and is dropped by the kernel then. */
+static void tells_who_connects_twice(void **state)
+{
+	struct lab *lab = *state;
+	int v4, fd, i;
+
+	for (v4 = 0; v4 <= 1; v4++) {
+		uint64_t due;
+
+		lab_look(lab, &wire);
+		lab->count.told_sender = 0;
+		fd = sender(lab, v4, SOCK_DGRAM, 9);
+		assert_int_equal(send(fd, "x", 1, 0), 1);
+		lab_look(lab, &wire);
+		release_denied(lab->release, wire.last, wire.last_len, 0);
+		assert_true(release_deadline(lab->release) == NSTIME_NEVER);
+		close(fd);
+
+		fd = sender(lab, v4, SOCK_STREAM, 9);
+		lab_look(lab, &wire);
+		assert_int_equal(wire.clear, 1);
+		release_denied(lab->release, wire.last, wire.last_len, 0);
+		due = release_deadline(lab->release);
+		assert_true(due != NSTIME_NEVER);
+		assert_int_equal(lab->count.told_sender, 2);
+		assert_int_equal(error_of(fd), v4 ? EHOSTUNREACH : EACCES);
+		close(fd);
+		release_expire(lab->release, due - 1);
+		assert_int_equal(lab->count.told_sender, 2);
+		release_expire(lab->release, due);
+		assert_int_equal(lab->count.told_sender, 3);
+		assert_true(release_deadline(lab->release) == NSTIME_NEVER);
+		/* More than are kept. */
+		for (i = 0; i < 100; i++)
+			release_denied(lab->release, wire.last, wire.last_len, 0);
+		lab->count.told_sender = 0;
+		release_expire(lab->release, NSTIME_NEVER - 1);
+		assert_int_equal(lab->count.told_sender, TELLER_AGAIN_MAX);
+	}
+	lab_look(lab, &wire);
+	assert_int_equal(wire.clear, 0);
+}
+
 /* What we are told to report may claim any source: errors reach local senders only. */
 static void tells_nobody_else(void **state)
 {
@@ -431,6 +476,7 @@ int main(void)
 		in_lab(fragments_where_the_sender_allows),
 		in_lab(marks_and_priorities),
 		in_lab(tells_of_denial),
+		in_lab(tells_who_connects_twice),
 		in_lab(tells_nobody_else),
 		in_lab(tells_at_a_bounded_rate),
 		in_lab(tells_the_mtu),
