@@ -29,11 +29,7 @@ release=$B/tests/bench/bench_release
 
 lan a b c d e
 many_addrs b
-for h in a c d e; do
-	on "$h" "$HFPROBE" ping "$(addr b)" --strict >/dev/null
-	on "$h" "$HFPROBE" ping "$(addr6 b)" --strict >/dev/null
-	on b "$HFPROBE" ping "$(addr6 "$h")" --strict >/dev/null
-done
+for h in a c d e; do neighbours "$h" b; done
 serve b
 bg b sink "$HFPROBE" serve --port 7107 --no-echo
 esp='tmpl proto esp mode transport' reqid=$((0x48000000)) # bench_release adds SAs with this reqid

@@ -99,11 +99,15 @@ check() {
 # nap SECONDS sleeps without starting a process (20 ms on user-mode Linux).
 nap() { read -rt "$1" -u "$LAB_NAP" || true; }
 
+# The emulated machine is slow, and nothing here is about speed: limits are longer there.
+LAB_PATIENCE=1
+[ "$LAB_TIER" != vm ] || LAB_PATIENCE=5
+
 # wait_for SECONDS COMMAND... asks every 20 ms; fails when the time is over.
 wait_for() {
-	local limit=$1 until
+	local limit=$((${1%%.*} * LAB_PATIENCE)) until
 	shift
-	until=$((${EPOCHREALTIME/./} + ${limit%%.*} * 1000000))
+	until=$((${EPOCHREALTIME/./} + limit * 1000000))
 	while ! "$@" >/dev/null 2>&1; do
 		if ((${EPOCHREALTIME/./} > until)); then
 			echo "lab: waited $limit s in vain for: $*" >&2
@@ -168,8 +172,42 @@ lab_held() { # NAME
 
 lab_ports_forward() { ! on switch grep -qv 3 $(printf '/sys/class/net/%s/brport/state ' "$@"); }
 
-# lan HOST...: hosts on the switch, N-th host with eth0, 10.9.0.N/24 and fd09::N/64. May be called
-# again for hosts that join later.
+# lab_speaks_v6 HOST: its kernel has done all that it does by itself when a link comes up: addresses, link-local one
+# included, that are no longer tentative, routes to itself and for multicast, and the group its neighbours ask in.
+# Until then it may be deaf for neighbour solicitations, and who asks it first waits for seconds.
+lab_speaks_v6() {
+	local net=/proc/${LAB_PID[$1]}/net own all addr flags ready=
+	printf -v own 'fd09%026d%02x' 0 "${LAB_N[$1]}"
+	while read -r addr _ _ _ flags _; do
+		[[ $addr != fe80* ]] || ready=1
+		! ((16#$flags & 0x40)) || return 1
+	done <"$net/if_inet6"
+	[ "$ready" ] || return 1
+	all=$(<"$net/ipv6_route")
+	[[ $all == *"$own 80 "* && $all == *"ff000000000000000000000000000000 08 "*eth0* ]] || return 1
+	[[ $(<"$net/igmp6") == *eth0*ff02*"01ff${own: -6} "* ]]
+}
+
+# lanes MASK HOST DEVICE...: the processors that work off what arrives at these devices of the host.
+lanes() {
+	local mask=$1 h=$2
+	shift 2
+	[ "$(nproc)" -gt 1 ] || return 0
+	on "$h" sh -c 'm=$1; shift; for d; do echo $m >/sys/class/net/$d/queues/rx-0/rps_cpus; done' sh "$mask" "$@"
+}
+
+# one_lane HOST DEVICE...: one processor for all that arrives there, so that the lab keeps the order of sending.
+one_lane() { lanes 1 "$@"; }
+
+# many_lanes HOST...: all that arrives at the hosts is worked off where it was sent, side by side and in no order.
+many_lanes() {
+	local h
+	lanes 0 switch "$@"
+	for h; do lanes 0 "$h" eth0; done
+}
+
+# lan HOST...: hosts on the switch, N-th host with eth0, 10.9.0.N/24 and fd09::N/64. What arrives is worked off by one
+# processor, so that the lab keeps the order in which it was sent. May be called again for hosts that join later.
 lan() {
 	local h n
 	[ -n "${LAB_PID[switch]:-}" ] || lab_hold switch no-ipv6
@@ -199,7 +237,17 @@ lan() {
 			link set eth0 up
 		EOF
 	done
-	wait_for 5 lab_ports_forward "$@"
+	one_lane switch "$@"
+	for h; do one_lane "$h" eth0; done
+	wait_for 30 lab_ports_forward "$@"
+	for h; do wait_for 30 lab_speaks_v6 "$h"; done
+}
+
+# neighbours A B: each knows where the other is, so that what is seen later is not ND's or ARP's doing.
+neighbours() {
+	on "$1" "$HFPROBE" ping "$(addr "$2")" --strict
+	on "$1" "$HFPROBE" ping "$(addr6 "$2")" --strict
+	on "$2" "$HFPROBE" ping "$(addr6 "$1")" --strict
 }
 
 lab_host() { [ -n "${LAB_PID[$1]:-}" ] || fail "no host '$1'; was it given to lan?"; }
@@ -247,7 +295,7 @@ is_running() { [ -n "${LAB_BG[$1]:-}" ] && lab_alive "${LAB_BG[$1]}"; }
 
 # await NAME [SECONDS]: until the background command ends by itself; its exit code in STOPPED_RC.
 await() {
-	local i limit=${2:-30}
+	local i limit=$((${2:-30} * LAB_PATIENCE))
 	for ((i = 0; i < limit * 50; i++)); do
 		is_running "$1" || break
 		nap 0.02
@@ -262,6 +310,12 @@ await() {
 stop() {
 	kill -s "${2:-TERM}" "${LAB_BG[$1]}" 2>/dev/null || true
 	await "$1" 10
+}
+
+# enough NAME...: hfprobe's clients send no more, and end when the answers are there.
+enough() {
+	local name
+	for name; do kill -s USR1 "${LAB_BG[$name]}"; done
 }
 
 # ---- traffic

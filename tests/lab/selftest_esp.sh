@@ -11,8 +11,7 @@ need bridge esp4 esp6
 
 lan a b
 # Neighbours first: unicast ND would match the policies below, whose keys only ND could bring to use.
-on a "$HFPROBE" ping "$(addr6 b)" --strict
-on b "$HFPROBE" ping "$(addr6 a)" --strict
+neighbours a b
 esp_static a b
 serve b
 capture_start

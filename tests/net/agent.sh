@@ -91,14 +91,6 @@ fixed_peer() {
 	on "$h" ip -batch "$WORK/$h.xfrm"
 }
 
-# neighbours A B: each knows where the other is, so that what is seen is the gate's doing and not ND's.
-# Asked anew until answered: an address that was given a moment ago may fail its first resolution.
-neighbours() {
-	wait_for 15 on "$1" "$HFPROBE" ping "$(addr "$2")" --strict
-	wait_for 15 on "$1" "$HFPROBE" ping "$(addr6 "$2")" --strict
-	wait_for 15 on "$2" "$HFPROBE" ping "$(addr6 "$1")" --strict
-}
-
 # private_pair DELAY: hosts a and b, private to each other, fixed keys after DELAY ms, b answering.
 private_pair() {
 	lan a b

@@ -28,9 +28,9 @@ check "$(counter a released_clear)" -ge 2 "first packets held, then released in 
 
 # Both ways, both families, UDP and TCP, from now on without pause.
 for f in addr addr6; do
-	bg a ab-$f "$HFPROBE" udp "$($f b)" --count 220 --interval-ms 60 --connected --strict --wait-ms 10000
-	bg b ba-$f "$HFPROBE" udp "$($f a)" --count 220 --interval-ms 60 --strict --wait-ms 10000
-	bg a tcp-$f "$HFPROBE" tcp "$($f b)" --count 220 --interval-ms 60 --bytes 3000 --strict --wait-ms 20000
+	bg a ab-$f "$HFPROBE" udp "$($f b)" --count 5000 --interval-ms 60 --connected --strict --wait-ms 10000
+	bg b ba-$f "$HFPROBE" udp "$($f a)" --count 5000 --interval-ms 60 --strict --wait-ms 10000
+	bg a tcp-$f "$HFPROBE" tcp "$($f b)" --count 5000 --interval-ms 60 --bytes 3000 --strict --wait-ms 20000
 done
 nap 0.5
 
@@ -49,6 +49,10 @@ closed() { [ "$(on "$1" ip xfrm policy list dir in | grep -c 'priority 2000')" =
 wait_for 10 closed a
 wait_for 10 closed b
 sealed_ns=$(mono_ns)
+esp=$(counter a out_esp)
+more_esp() { [ "$(counter a out_esp)" -gt $((esp + 60)) ]; }
+wait_for 20 more_esp
+enough {ab,ba,tcp}-{addr,addr6}
 for f in addr addr6; do
 	for flow in ab ba tcp; do
 		await $flow-$f 60

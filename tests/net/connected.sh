@@ -20,8 +20,8 @@ agent b --fail lookup
 agent a --fail lookup
 capture_start
 for f in addr addr6; do
-	bg a udp-$f "$HFPROBE" udp "$($f b)" --count 220 --interval-ms 60 --connected --strict --wait-ms 10000
-	bg a tcp-$f "$HFPROBE" tcp "$($f b)" --count 220 --interval-ms 60 --bytes 2000 --strict --wait-ms 20000
+	bg a udp-$f "$HFPROBE" udp "$($f b)" --count 5000 --interval-ms 60 --connected --strict --wait-ms 10000
+	bg a tcp-$f "$HFPROBE" tcp "$($f b)" --count 5000 --interval-ms 60 --bytes 2000 --strict --wait-ms 20000
 done
 in_clear() { has_peers a clear 2 && has_peers b clear 2 && [ "$(counter a out_clear)" -gt 20 ]; }
 wait_for 10 in_clear
@@ -39,6 +39,10 @@ wait_for 10 has_secure a 2
 wait_for 10 has_secure b 2
 nap 0.3
 sealed_ns=$(mono_ns)
+esp=$(counter a out_esp)
+more_esp() { [ "$(counter a out_esp)" -gt $((esp + 60)) ]; }
+wait_for 20 more_esp
+enough udp-addr udp-addr6 tcp-addr tcp-addr6
 for s in udp-addr udp-addr6 tcp-addr tcp-addr6; do
 	await $s 60
 	check_eq "$STOPPED_RC" 0 "$s: $(cat "$WORK/$s.log")"

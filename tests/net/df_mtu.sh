@@ -57,7 +57,7 @@ for h in c d; do configure $h private-or-clear 10.9.0.0/24 fd09::/64; done
 serve d
 agent d --fail lookup
 agent c --fail lookup
-for f in addr addr6; do bg c tcp-$f "$HFPROBE" tcp "$($f d)" --count 60 --interval-ms 100 --bytes 30000 --strict --wait-ms 20000; done
+for f in addr addr6; do bg c tcp-$f "$HFPROBE" tcp "$($f d)" --count 5000 --interval-ms 100 --bytes 30000 --strict --wait-ms 20000; done
 in_clear() { has_peers c clear 2 && [ "$(counter c out_clear)" -gt 20 ]; }
 wait_for 10 in_clear
 stop agent-c
@@ -68,6 +68,10 @@ wait_for 10 has_peers c negotiate 2
 pid_of agent-c >"$WORK/agent-c.pid"
 kill -USR1 "$(pid_of agent-d)"
 wait_for 10 has_secure c 2
+esp=$(counter c out_esp)
+more_esp() { [ "$(counter c out_esp)" -gt $((esp + 200)) ]; }
+wait_for 20 more_esp
+enough tcp-addr tcp-addr6
 for f in addr addr6; do
 	await tcp-$f 60
 	check_eq "$STOPPED_RC" 0 "$(cat "$WORK/tcp-$f.log")"

@@ -30,14 +30,16 @@ on a ip -batch - <<-EOT
 	addr add fd05::1/64 dev down0 nodad
 	link set down0 up
 EOT
+one_lane c up0
+one_lane a down0
 on a sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
 for h in b d; do
 	on $h ip route add 10.5.0.0/24 via "$(addr a)"
 	on $h ip route add fd05::/64 via "$(addr6 a)"
 	serve $h
 done
-on c "$HFPROBE" ping "$(addr b)" --strict >/dev/null
-on c "$HFPROBE" ping "$(addr6 b)" --strict >/dev/null
+wait_for 15 on c "$HFPROBE" ping "$(addr b)" --strict
+wait_for 15 on c "$HFPROBE" ping "$(addr6 b)" --strict
 configure a private "$(addr b)/32" "$(addr6 b)/128"
 configure a private-or-clear "$(addr d)/32" "$(addr6 d)/128"
 fixed_peer b "$(addr a)" "$(addr b)"

@@ -29,13 +29,13 @@ for ((i = 0; i < ${#sizes[@]}; i++)); do
 	size=${sizes[$i]}
 	# Two of each where the pair's 128 packets and 128 KB allow it.
 	count=2
-	on a "$HFPROBE" udp "$(addr b)" --src 10.9.0.$((100 + i)) --no-df --size "$size" --count $count --strict --wait-ms 10000 >/dev/null
+	on a "$HFPROBE" udp "$(addr b)" --src 10.9.0.$((100 + i)) --no-df --size "$size" --count $count --strict --wait-ms 10000
 	ok "IPv4, $size octets, held: whole"
-	on a "$HFPROBE" udp "$(addr6 b)" --src fd09::$((100 + i)) --no-df --size "$size" --count $count --strict --wait-ms 10000 >/dev/null
+	on a "$HFPROBE" udp "$(addr6 b)" --src fd09::$((100 + i)) --no-df --size "$size" --count $count --strict --wait-ms 10000
 	ok "IPv6, $size octets, held: whole"
 	# And when nothing is held any more.
-	on a "$HFPROBE" udp "$(addr b)" --src 10.9.0.$((100 + i)) --no-df --size "$size" --count $count --strict >/dev/null
-	on a "$HFPROBE" udp "$(addr6 b)" --src fd09::$((100 + i)) --no-df --size "$size" --count $count --strict >/dev/null
+	on a "$HFPROBE" udp "$(addr b)" --src 10.9.0.$((100 + i)) --no-df --size "$size" --count $count --strict
+	on a "$HFPROBE" udp "$(addr6 b)" --src fd09::$((100 + i)) --no-df --size "$size" --count $count --strict
 done
 check "$(counter a reassembled)" -ge 100 "fragments that were joined"
 check_eq "$(counter a held)" $(($(counter a released_sealed) + $(counter a reassembled))) "held = released + joined"

@@ -18,6 +18,7 @@ rounds=${LAB_ROUNDS:-10000}
 rounds=$((rounds / 2))
 
 lan a b
+many_lanes a b
 neighbours a b
 configure a private 10.9.0.0/24 fd09::/64
 serve b

@@ -22,6 +22,7 @@ RANDOM=$seed
 echo "seed $seed"
 
 lan a b
+many_lanes a b
 neighbours a b
 peer4() { echo "10.9.1.$1"; }
 peer6() { printf 'fd09::1:%x\n' "$1"; }

@@ -27,6 +27,8 @@ on b ip -batch - <<-EOT
 	addr add fd09:77::1/128 dev lo
 	route add fd09::1/128 dev eth0
 EOT
+one_lane a eth1
+one_lane b eth1
 on b sh -c 'for i in all eth0 eth1; do echo 0 >/proc/sys/net/ipv4/conf/$i/rp_filter; done'
 on a sh -c 'for i in all eth0 eth1; do echo 0 >/proc/sys/net/ipv4/conf/$i/rp_filter; done'
 on a ip -batch - <<-EOT

@@ -231,7 +231,8 @@ static int echo_run(struct echo *e)
 	if (o->connected && connect(e->fd, &o->to.sa, addr_len(&o->to)))
 		die("connect");
 
-	for (uint64_t due = clock_mono(); e->sent < o->count; due += o->interval_ns) {
+	enough_on_signal();
+	for (uint64_t due = clock_mono(); e->sent < o->count && !is_enough(); due += o->interval_ns) {
 		while (clock_mono() < due)
 			answers_read(e, due);
 		packets_send(e);

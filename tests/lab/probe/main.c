@@ -6,6 +6,7 @@
 #include "probe.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,24 @@ void die(const char *what)
 {
 	fprintf(stderr, "hfprobe: %s: %s\n", what, strerror(errno));
 	exit(2);
+}
+
+static volatile sig_atomic_t enough;
+
+static void on_enough(int signal_number)
+{
+	(void)signal_number;
+	enough = 1;
+}
+
+void enough_on_signal(void)
+{
+	signal(SIGUSR1, on_enough);
+}
+
+bool is_enough(void)
+{
+	return enough;
 }
 
 int main(int argc, char **argv)

@@ -92,6 +92,10 @@ int socket_open(const struct probe_options *o, int type, int protocol);
 
 void die(const char *what) __attribute__((noreturn));
 
+/* SIGUSR1 to a client that sends for as long as it is wanted: no more, account for what was sent. */
+void enough_on_signal(void);
+bool is_enough(void);
+
 int serve_main(int argc, char **argv);
 int udp_main(int argc, char **argv);
 int ping_main(int argc, char **argv);

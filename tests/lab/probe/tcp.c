@@ -40,6 +40,8 @@ static bool wait_for(struct tcp *t, short events, uint64_t until)
 
 	if (r > 0)
 		return true;
+	if (r < 0 && errno == EINTR)
+		return wait_for(t, events, until);
 	fail(t, ETIMEDOUT);
 	return false;
 }
@@ -159,10 +161,11 @@ int tcp_main(int argc, char **argv)
 	if (!t.took_ns)
 		die("memory");
 	pattern_fill(&t);
+	enough_on_signal();
 	if (tcp_connect(&t)) {
 		uint64_t due = clock_mono();
 
-		for (unsigned int i = 0; i < o.count; i++, due += o.interval_ns) {
+		for (unsigned int i = 0; i < o.count && !is_enough(); i++, due += o.interval_ns) {
 			clock_sleep_until(due);
 			if (!echo_round(&t, o.bytes ? o.bytes : o.size))
 				break;
