@@ -172,9 +172,10 @@ lab_held() { # NAME
 
 lab_ports_forward() { ! on switch grep -qv 3 $(printf '/sys/class/net/%s/brport/state ' "$@"); }
 
-# lab_speaks_v6 HOST: its kernel has done all that it does by itself when a link comes up: addresses, link-local one
-# included, that are no longer tentative, routes to itself and for multicast, and the group its neighbours ask in.
-# Until then it may be deaf for neighbour solicitations, and who asks it first waits for seconds.
+# lab_speaks_v6 HOST: its kernel has done all that it does by itself when a link comes up: addresses, the link-local one
+# too, that are not tentative, routes to itself and for multicast, and the group its neighbours ask in. That is the work
+# of a kernel thread, on user-mode Linux the same one that frees the BPF programs of the scenario before, 1 to 20 s of
+# computing (it unmaps their memory page by page): until then the host is deaf for neighbour solicitations.
 lab_speaks_v6() {
 	local net=/proc/${LAB_PID[$1]}/net own all addr flags ready=
 	printf -v own 'fd09%026d%02x' 0 "${LAB_N[$1]}"
@@ -240,7 +241,7 @@ lan() {
 	one_lane switch "$@"
 	for h; do one_lane "$h" eth0; done
 	wait_for 30 lab_ports_forward "$@"
-	for h; do wait_for 30 lab_speaks_v6 "$h"; done
+	for h; do wait_for 60 lab_speaks_v6 "$h"; done
 }
 
 # neighbours A B: each knows where the other is, so that what is seen later is not ND's or ARP's doing.

@@ -15,6 +15,7 @@ lan a b c
 neighbours a b
 configure a private-or-clear 10.9.0.0/24 fd09::/64
 configure b clear-or-private 10.9.0.0/24 fd09::/64
+for h in a b; do setting $h limits 'hold_age_seconds = 60'; done # what waits while agents are exchanged is not too old
 serve a
 serve b
 capture_start
@@ -28,9 +29,9 @@ check "$(counter a released_clear)" -ge 2 "first packets held, then released in 
 
 # Both ways, both families, UDP and TCP, from now on without pause.
 for f in addr addr6; do
-	bg a ab-$f "$HFPROBE" udp "$($f b)" --count 5000 --interval-ms 60 --connected --strict --wait-ms 10000
-	bg b ba-$f "$HFPROBE" udp "$($f a)" --count 5000 --interval-ms 60 --strict --wait-ms 10000
-	bg a tcp-$f "$HFPROBE" tcp "$($f b)" --count 5000 --interval-ms 60 --bytes 3000 --strict --wait-ms 20000
+	bg a ab-$f "$HFPROBE" udp "$($f b)" --count 5000 --interval-ms 60 --connected --strict --wait-ms 60000
+	bg b ba-$f "$HFPROBE" udp "$($f a)" --count 5000 --interval-ms 60 --strict --wait-ms 60000
+	bg a tcp-$f "$HFPROBE" tcp "$($f b)" --count 5000 --interval-ms 60 --bytes 3000 --strict --wait-ms 60000
 done
 nap 0.5
 
@@ -51,11 +52,11 @@ wait_for 10 closed b
 sealed_ns=$(mono_ns)
 esp=$(counter a out_esp)
 more_esp() { [ "$(counter a out_esp)" -gt $((esp + 60)) ]; }
-wait_for 20 more_esp
+wait_for 60 more_esp
 enough {ab,ba,tcp}-{addr,addr6}
 for f in addr addr6; do
 	for flow in ab ba tcp; do
-		await $flow-$f 60
+		await $flow-$f 90
 		check_eq "$STOPPED_RC" 0 "$flow-$f: $(cat "$WORK/$flow-$f.log")"
 	done
 done

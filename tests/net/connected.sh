@@ -15,13 +15,14 @@ lan a b
 neighbours a b
 configure a private-or-clear 10.9.0.0/24 fd09::/64
 configure b private-or-clear 10.9.0.0/24 fd09::/64
+for h in a b; do setting $h limits 'hold_age_seconds = 60'; done # what waits while agents are exchanged is not too old
 serve b
 agent b --fail lookup
 agent a --fail lookup
 capture_start
 for f in addr addr6; do
-	bg a udp-$f "$HFPROBE" udp "$($f b)" --count 5000 --interval-ms 60 --connected --strict --wait-ms 10000
-	bg a tcp-$f "$HFPROBE" tcp "$($f b)" --count 5000 --interval-ms 60 --bytes 2000 --strict --wait-ms 20000
+	bg a udp-$f "$HFPROBE" udp "$($f b)" --count 5000 --interval-ms 60 --connected --strict --wait-ms 60000
+	bg a tcp-$f "$HFPROBE" tcp "$($f b)" --count 5000 --interval-ms 60 --bytes 2000 --strict --wait-ms 60000
 done
 in_clear() { has_peers a clear 2 && has_peers b clear 2 && [ "$(counter a out_clear)" -gt 20 ]; }
 wait_for 10 in_clear
@@ -41,10 +42,10 @@ nap 0.3
 sealed_ns=$(mono_ns)
 esp=$(counter a out_esp)
 more_esp() { [ "$(counter a out_esp)" -gt $((esp + 60)) ]; }
-wait_for 20 more_esp
+wait_for 60 more_esp
 enough udp-addr udp-addr6 tcp-addr tcp-addr6
 for s in udp-addr udp-addr6 tcp-addr tcp-addr6; do
-	await $s 60
+	await $s 90
 	check_eq "$STOPPED_RC" 0 "$s: $(cat "$WORK/$s.log")"
 done
 capture_stop

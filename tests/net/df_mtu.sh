@@ -53,7 +53,10 @@ judge --expect 'marker=0,clear=0,esp>20'
 # ---- TCP that ran in clear with full segments: it is caught, learns, and goes on
 lan c d
 neighbours c d
-for h in c d; do configure $h private-or-clear 10.9.0.0/24 fd09::/64; done
+for h in c d; do
+	configure $h private-or-clear 10.9.0.0/24 fd09::/64
+	setting $h limits 'hold_age_seconds = 60' # what waits while agents are exchanged is not too old
+done
 serve d
 agent d --fail lookup
 agent c --fail lookup
@@ -70,7 +73,7 @@ kill -USR1 "$(pid_of agent-d)"
 wait_for 10 has_secure c 2
 esp=$(counter c out_esp)
 more_esp() { [ "$(counter c out_esp)" -gt $((esp + 200)) ]; }
-wait_for 20 more_esp
+wait_for 60 more_esp
 enough tcp-addr tcp-addr6
 for f in addr addr6; do
 	await tcp-$f 60

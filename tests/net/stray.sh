@@ -45,7 +45,8 @@ done
 stop agent-a KILL
 on a ip xfrm policy flush
 have=$(on a bpftool map dump pinned /sys/fs/bpf/holdfast/hf_count | grep -o '"held_stray": [0-9]*' | awk '{ s += $2 } END { print s }')
-bg a late "$HFPROBE" udp "$(addr b)" --count 20 --strict --wait-ms 9000
+setting a limits 'hold_age_seconds = 60' # long enough for two agents to start
+bg a late "$HFPROBE" udp "$(addr b)" --count 20 --strict --wait-ms 60000
 nap 0.3
 now=$(on a bpftool map dump pinned /sys/fs/bpf/holdfast/hf_count | grep -o '"held_stray": [0-9]*' | awk '{ s += $2 } END { print s }')
 check $((now - have)) -ge 20 "strays held with no agent"
@@ -55,7 +56,7 @@ on b ip xfrm state flush
 on b ip xfrm policy flush
 agent b --respond "$(addr a)/32" --respond "$(addr6 a)/128"
 agent a
-await late
+await late 90
 check_eq "$STOPPED_RC" 0 "late: $(cat "$WORK/late.log")"
 check_eq "$(counter a drop_reinjected)" 0 "strays that came out in clear again"
 capture_stop
