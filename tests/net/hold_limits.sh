@@ -12,5 +12,5 @@ LIMITS='hold_slots = 4096
 hold_queues = 2048
 hold_age_seconds = 2
 gate_entries = 4096
-peers = 3000' SLOTS_LEAST=4000 PEERS_MOST=3000
+peers = 3000' SLOTS_LEAST=4000 PEERS_MOST=3000 GROWTH_MOST=512
 . "${0%/*}/hold_limits.inc"
