@@ -1,0 +1,608 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What strangers may cost the engine, bound by bound: half-open SAs, cookies, public-key work, forged answers, amplification
+ * (RFC 7296 2.4, 2.6, 2.21.1; RFC 8019). What authenticated peers may cost is in test_ike_limits.c.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/addr.h"
+#include "ike_hostile.h"
+
+static struct duo duo;
+
+static void roomy(struct ike_options *options, unsigned int i)
+{
+	(void)i;
+	options->sas_max = 256;
+}
+
+static void small(struct ike_options *options, unsigned int i)
+{
+	(void)i;
+	options->sas_max = 80;
+	options->cookie_half_open = 1000000; /* what other bounds do */
+}
+
+/* 10.1.0.0 + n, or 2001:db8:n/48. */
+static struct hf_addr v4(uint32_t n)
+{
+	return addr_from_v4(__builtin_bswap32(0x0a010000 + n));
+}
+
+static struct hf_addr v6(uint16_t site, uint16_t net, uint16_t host)
+{
+	uint8_t octets[16] = { 0x20, 0x01, 0x0d, 0xb8 };
+	struct hf_addr addr;
+
+	octets[4] = (uint8_t)(site >> 8);
+	octets[5] = (uint8_t)site;
+	octets[6] = (uint8_t)(net >> 8);
+	octets[7] = (uint8_t)net;
+	octets[14] = (uint8_t)(host >> 8);
+	octets[15] = (uint8_t)host;
+	memcpy(&addr, octets, sizeof(octets));
+	return addr;
+}
+
+/* The cookie in the wire's last datagram; empty when that is none. Taken off. */
+static struct view last_cookie(void)
+{
+	static uint8_t kept[64];
+	const struct duo_datagram *datagram = &duo.wire[duo.wire_count - 1];
+	const struct notify *notify;
+	struct chain chain;
+
+	assert_true(duo.wire_count > 0);
+	duo.wire_count--;
+	if (chain_parse(&chain, datagram->octets[16],
+			view_of(datagram->octets + HEADER_LEN, datagram->len - HEADER_LEN), false))
+		return VIEW_NONE;
+	notify = chain_notify(&chain, NOTIFY_COOKIE);
+	if (!notify)
+		return VIEW_NONE;
+	memcpy(kept, notify->data.at, notify->data.len);
+	return view_of(kept, notify->data.len);
+}
+
+static struct view ask(const struct hf_addr *from, uint32_t seed, struct view cookie)
+{
+	hostile_from(&duo, 1, from, hostile_init(&duo, seed, KE_X25519, cookie));
+	return duo.wire_count ? last_cookie() : VIEW_NONE;
+}
+
+/* ---- cookies ---- */
+
+/* From 32 half-open SAs on strangers leave nothing behind; who is there goes on, and an honest newcomer gets in. */
+static void test_cookies_under_load(void **state)
+{
+	struct ike_counts before, after;
+	struct hf_addr from;
+
+	(void)state;
+	duo_start(&duo, roomy);
+	duo_connect(&duo, 0);
+	duo_run(&duo);
+	for (uint32_t i = 0; i < IKE_COOKIE_HALF_OPEN; i++) {
+		from = v4(i);
+		assert_int_equal(ask(&from, i, VIEW_NONE).len ? 1 : 0, i + 1 == IKE_COOKIE_HALF_OPEN);
+	}
+	before = duo_counts(&duo, 1);
+	assert_int_equal(before.half_open, IKE_COOKIE_HALF_OPEN - 1);
+	for (uint32_t i = 0; i < 5000; i++) {
+		from = v4(1000 + i);
+		assert_int_equal(ask(&from, 1000 + i, VIEW_NONE).len, COOKIE_LEN);
+	}
+	after = duo_counts(&duo, 1);
+	assert_int_equal(after.sas, before.sas);
+	assert_int_equal(after.blocks, before.blocks);
+	assert_int_equal(after.half_open, before.half_open);
+	ike_rekey_child(duo.host[1].ike, duo.host[1].kids[0].handle, duo.now);
+	duo_drain(&duo, 1);
+	duo_run(&duo);
+	assert_int_equal(duo.host[1].child_ups, 2);
+	/* The honest one, from another address: a round more. */
+	duo.host[0].addr = v4(9999);
+	duo_connect(&duo, 0);
+	duo_run(&duo);
+	assert_int_equal(duo.host[1].ups, 2);
+	duo_end(&duo);
+}
+
+/* A cookie is good for its address, SPI and nonce, for a while, and as it is. */
+static void test_cookie_of_another(void **state)
+{
+	struct hf_addr mine = v4(1), other = v4(2);
+	uint8_t changed[66] = { 0 };
+	struct view cookie;
+
+	(void)state;
+	duo_start(&duo, roomy);
+	duo.host[1].ike->options.cookie_half_open = 1;
+	cookie = ask(&mine, 7, VIEW_NONE);
+	assert_int_equal(cookie.len, COOKIE_LEN);
+	memcpy(changed, cookie.at, cookie.len);
+	cookie = view_of(changed, COOKIE_LEN);
+	assert_int_equal(ask(&other, 7, cookie).len, COOKIE_LEN); /* another address */
+	assert_int_equal(ask(&mine, 8, cookie).len, COOKIE_LEN);  /* another SPI and nonce */
+	for (size_t len = 0; len <= 65; len++)
+		if (len != COOKIE_LEN)
+			assert_int_equal(ask(&mine, 7, view_of(changed, len)).len, COOKIE_LEN);
+	for (size_t bit = 0; bit < 8 * COOKIE_LEN; bit++) {
+		changed[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_int_equal(ask(&mine, 7, cookie).len, COOKIE_LEN);
+		changed[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	assert_int_equal(duo_counts(&duo, 1).sas, 0);
+	duo.now += COOKIE_LIFE_NS + NSTIME_S;
+	assert_int_equal(ask(&mine, 7, cookie).len, COOKIE_LEN);
+	assert_int_equal(duo_counts(&duo, 1).sas, 0);
+	memcpy(changed, ask(&mine, 7, VIEW_NONE).at, COOKIE_LEN);
+	assert_int_equal(ask(&mine, 7, cookie).len, 0);
+	assert_int_equal(duo_counts(&duo, 1).sas, 1);
+	duo_end(&duo);
+}
+
+/* What an initiator gets as an IKE_SA_INIT response to the request on the wire's place `n`. */
+static struct view forge(size_t n, const uint8_t spi_r[SPI_LEN], uint16_t type, struct view data)
+{
+	static uint8_t memory[256];
+	struct header header = { .version = 0x20, .exchange = EXCHANGE_IKE_SA_INIT, .flags = FLAG_RESPONSE };
+	struct message message;
+
+	memcpy(header.spi_i, duo.wire[n].octets, SPI_LEN);
+	if (spi_r)
+		memcpy(header.spi_r, spi_r, SPI_LEN);
+	message_start(&message, memory, sizeof(memory), &header);
+	message_notify(&message, PROTOCOL_NONE, type, VIEW_NONE, data);
+	return message_finish(&message);
+}
+
+/* At most three rounds; each retry is the request as it was, with the cookie in front. */
+static void test_cookie_flood_at_initiator(void **state)
+{
+	uint8_t cookie[65] = { 0 };
+	unsigned int sent = 0;
+
+	(void)state;
+	duo_start(&duo, NULL);
+	duo_connect(&duo, 0);
+	for (unsigned int i = 0; i < 10; i++) {
+		const struct duo_datagram *first = &duo.wire[0], *again;
+
+		cookie[0]++;
+		duo_inject(&duo, 0, forge(0, NULL, NOTIFY_COOKIE, view_of(cookie, 20)));
+		if (duo.wire_count == sent + 1)
+			continue;
+		sent++;
+		again = &duo.wire[sent];
+		assert_memory_equal(again->octets, first->octets, 16);
+		assert_int_equal(again->octets[16], PAYLOAD_NOTIFY);
+		assert_int_equal(again->octets[HEADER_LEN], first->octets[16]);
+		assert_memory_equal(again->octets + HEADER_LEN + 8, cookie, 20);
+		assert_int_equal(again->len, first->len + 28);
+		assert_memory_equal(again->octets + HEADER_LEN + 28, first->octets + HEADER_LEN,
+				    first->len - HEADER_LEN);
+	}
+	assert_int_equal(sent, IKE_COOKIE_ROUNDS);
+	/* Cookies of no length, or too long, are none. */
+	duo.wire_count = 1;
+	duo_inject(&duo, 0, forge(0, NULL, NOTIFY_COOKIE, VIEW_NONE));
+	duo_inject(&duo, 0, forge(0, NULL, NOTIFY_COOKIE, view_of(cookie, 65)));
+	assert_int_equal(duo.wire_count, 1);
+	duo_end(&duo);
+}
+
+/* ---- per source, per site, in all ---- */
+
+static unsigned int fill(struct hf_addr (*name)(unsigned int i), unsigned int tries)
+{
+	for (unsigned int i = 0; i < tries; i++) {
+		struct hf_addr from = name(i);
+		uint8_t cookie[COOKIE_LEN];
+		struct view got = ask(&from, i, VIEW_NONE);
+
+		duo.now += NSTIME_MS; /* not what the work may cost is tested here */
+		if (!got.len)
+			continue;
+		memcpy(cookie, got.at, sizeof(cookie));
+		ask(&from, i, VIEW_OF(cookie));
+	}
+	return duo_counts(&duo, 1).half_open;
+}
+
+static struct hf_addr one(unsigned int i)
+{
+	(void)i;
+	return v4(1);
+}
+
+static struct hf_addr one_net6(unsigned int i)
+{
+	return v6(1, 1, (uint16_t)i);
+}
+
+static struct hf_addr site4(unsigned int i)
+{
+	return v4(1 + i % 200);
+}
+
+static struct hf_addr site6(unsigned int i)
+{
+	return v6(1, (uint16_t)i, 1);
+}
+
+static struct hf_addr all(unsigned int i)
+{
+	return v4(256 * (i % 250) + i / 250);
+}
+
+static void test_per_source_and_site(void **state)
+{
+	static const struct {
+		struct hf_addr (*name)(unsigned int i);
+		unsigned int tries, max;
+	} rows[] = { { one, 20, IKE_SOURCE_MAX },
+		     { one_net6, 20, IKE_SOURCE_MAX },
+		     { site4, 120, IKE_SITE_MAX },
+		     { site6, 120, IKE_SITE_MAX },
+		     { all, 400, 128 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		duo_start(&duo, roomy);
+		assert_int_equal(fill(rows[i].name, rows[i].tries), rows[i].max);
+		assert_true(duo_counts(&duo, 1).sas == rows[i].max);
+		/* They end by themselves, and the room is there again. */
+		duo_pass(&duo, IKE_HALF_OPEN_LIFE + NSTIME_S);
+		hostile_empty(&duo, 1);
+		assert_int_equal(fill(rows[i].name, 3), 3);
+		duo_end(&duo);
+	}
+}
+
+/* A half-open SA lives 30 s, and 5 s when three quarters of the room are taken. */
+static void test_half_open_life(void **state)
+{
+	(void)state;
+	duo_start(&duo, small);
+	assert_int_equal(fill(all, 40), 40);
+	duo.now += IKE_HALF_OPEN_LIFE_BUSY;
+	ike_expire(duo.host[1].ike, duo.now);
+	assert_true(duo_counts(&duo, 1).half_open <= 31);
+	assert_true(duo_counts(&duo, 1).half_open >= 30);
+	duo.now += IKE_HALF_OPEN_LIFE;
+	ike_expire(duo.host[1].ike, duo.now);
+	hostile_empty(&duo, 1);
+	duo_end(&duo);
+}
+
+/* ---- work ---- */
+
+static unsigned int derived;
+static const struct kex *real;
+
+static int count_start(const struct kex *kex, uint8_t *value, const struct kex_private *mine)
+{
+	(void)kex;
+	return kex_start(real, value, mine);
+}
+
+static int count_respond(const struct kex *kex, uint8_t *value, uint8_t *shared, struct view theirs,
+			 const struct kex_private *mine)
+{
+	(void)kex;
+	derived++;
+	return kex_respond(real, value, shared, theirs, mine);
+}
+
+static int count_finish(const struct kex *kex, uint8_t *shared, struct view theirs, const struct kex_private *mine)
+{
+	(void)kex;
+	derived++;
+	return kex_finish(real, shared, theirs, mine);
+}
+
+/* 10,000 garbage IKE_AUTH requests at one half-open SA: one derivation, three tries. */
+static void test_lazy_derivation(void **state)
+{
+	static const struct kex_impl impl = { count_start, count_respond, count_finish };
+	struct kex counting;
+	struct hf_addr from = v4(3);
+	uint8_t message[300] = { 0 };
+	struct sa *sa;
+
+	(void)state;
+	real = kex_find(KE_X25519);
+	counting = *real;
+	counting.impl = &impl;
+	duo_start(&duo, NULL);
+	kex_stand_in(&counting);
+	derived = 0;
+	ask(&from, 1, VIEW_NONE);
+	sa = hostile_only(&duo, 1);
+	assert_int_equal(derived, 0);
+	memcpy(message, sa->spi_i, SPI_LEN);
+	memcpy(message + 8, sa->spi_r, SPI_LEN);
+	message[16] = PAYLOAD_SK;
+	message[17] = 0x20;
+	message[18] = EXCHANGE_IKE_AUTH;
+	message[19] = FLAG_INITIATOR;
+	message[23] = 1;
+	message[26] = sizeof(message) >> 8;
+	message[27] = (uint8_t)sizeof(message);
+	message[30] = (sizeof(message) - HEADER_LEN) >> 8;
+	message[31] = (uint8_t)(sizeof(message) - HEADER_LEN);
+	for (unsigned int i = 0; i < 10000; i++) {
+		message[40] = (uint8_t)i;
+		hostile_from(&duo, 1, &from, VIEW_OF(message));
+		duo.wire_count = 0;
+		assert_int_equal(duo_counts(&duo, 1).sas, i + 1 < IKE_HALF_OPEN_BAD_ICV);
+	}
+	assert_int_equal(derived, 1);
+	kex_stand_in(NULL);
+	duo_end(&duo);
+}
+
+/* Public-key work for strangers has its budget; as time passes there is more. */
+static void test_work_budget(void **state)
+{
+	unsigned int first, later;
+
+	(void)state;
+	duo_start(&duo, small);
+	duo.host[1].ike->options.cookie_half_open = 1000000;
+	for (uint32_t i = 0; i < 4000; i++) {
+		struct hf_addr from = v4(256 * (i % 250) + i / 250);
+		struct sa *sa;
+
+		ask(&from, i, VIEW_NONE);
+		sa = hostile_only(&duo, 1);
+		if (sa)
+			ike_forget(duo.host[1].ike, pool_handle(&duo.host[1].ike->sas, sa), duo.now);
+		duo_drain(&duo, 1);
+	}
+	first = (unsigned int)duo_counts(&duo, 1).refused_cost;
+	assert_true(first >= 4000 - IKE_WORK_BURST);
+	duo.now += NSTIME_S;
+	for (uint32_t i = 0; i < 100; i++) {
+		struct hf_addr from = v4(256 * (i % 250) + 99);
+
+		ask(&from, 5000 + i, VIEW_NONE);
+		ike_forget(duo.host[1].ike, pool_handle(&duo.host[1].ike->sas, hostile_only(&duo, 1)), duo.now);
+	}
+	later = (unsigned int)duo_counts(&duo, 1).refused_cost;
+	assert_int_equal(later, first);
+	duo_end(&duo);
+}
+
+/* ---- forged answers to the initiator ---- */
+
+static void connect_and_answer(unsigned int forgery)
+{
+	static const uint8_t spi_r[SPI_LEN] = { 0x66, 1 }, group[2] = { 0, 31 }, other[2] = { 0, 19 }, no[2] = { 0, 2 };
+	static struct duo_datagram answer;
+	uint8_t octets[DUO_DATAGRAM];
+
+	duo_start(&duo, NULL);
+	duo_connect(&duo, 0);
+	answer = duo.wire[0];
+	duo_deliver(&duo, 0);
+	/* The peer's answer is under way; the forger's comes first, several times. */
+	for (unsigned int i = 0; i < 12; i++) {
+		memcpy(octets, duo.wire[0].octets, duo.wire[0].len);
+		switch (forgery) {
+		case 0:
+			duo_inject(&duo, 0, forge(0, spi_r, NOTIFY_NO_PROPOSAL_CHOSEN, VIEW_NONE));
+			break;
+		case 1:
+			duo_inject(&duo, 0, forge(0, spi_r, NOTIFY_INVALID_SYNTAX, VIEW_NONE));
+			break;
+		case 2:
+			duo_inject(&duo, 0, forge(0, spi_r, NOTIFY_AUTHENTICATION_FAILED, VIEW_NONE));
+			break;
+		case 3: /* INVALID_KE_PAYLOAD: what we sent, what we never offered */
+			duo_inject(&duo, 0, forge(0, spi_r, NOTIFY_INVALID_KE_PAYLOAD, VIEW_OF(group)));
+			duo_inject(&duo, 0, forge(0, spi_r, NOTIFY_INVALID_KE_PAYLOAD, VIEW_OF(no)));
+			duo_inject(&duo, 0, forge(0, spi_r, NOTIFY_INVALID_KE_PAYLOAD, VIEW_NONE));
+			break;
+		case 4: /* a key of low order */
+		case 5: /* another responder, who cannot prove himself */
+		case 6: /* a suite that was not offered */
+			octets[8] = (uint8_t)(0x80 + i);
+			for (size_t at = HEADER_LEN, next = octets[16]; next;) {
+				size_t len = (size_t)octets[at + 2] << 8 | octets[at + 3];
+
+				if (next == PAYLOAD_KE && forgery == 4)
+					memset(octets + at + 8, 0, 32);
+				if (next == PAYLOAD_KE && forgery == 5)
+					octets[at + 9] ^= 0x55;
+				if (next == PAYLOAD_SA && forgery == 6)
+					octets[at + 4 + 8 + 7] ^= 1;
+				next = octets[at];
+				at += len;
+			}
+			if (forgery == 5 && i >= IKE_CANDIDATES_MAX - 1)
+				break;
+			duo_inject(&duo, 0, view_of(octets, duo.wire[0].len));
+			break;
+		case 7: /* once, to another group that we offered */
+			if (i == 0)
+				duo_inject(&duo, 0, forge(0, spi_r, NOTIFY_INVALID_KE_PAYLOAD, VIEW_OF(other)));
+			break;
+		default: /* a mirror: our own SPI, our own nonce and key */
+			memcpy(octets, answer.octets, answer.len);
+			memcpy(octets + 8, octets, SPI_LEN);
+			octets[19] = FLAG_RESPONSE;
+			duo_inject(&duo, 0, view_of(octets, answer.len));
+			octets[8] ^= 1;
+			duo_inject(&duo, 0, view_of(octets, answer.len));
+		}
+	}
+}
+
+static void test_forged_first_answer(void **state)
+{
+	(void)state;
+	for (unsigned int forgery = 0; forgery < 9; forgery++) {
+		connect_and_answer(forgery);
+		assert_int_equal(duo.host[0].downs, 0);
+		duo_run(&duo);
+		assert_int_equal(duo.host[0].ups, 1);
+		assert_int_equal(duo.host[1].ups, 1);
+		assert_int_equal(duo_counts(&duo, 0).sas, 1); /* no candidate is left */
+		assert_true(duo_agree(&duo));
+		duo_end(&duo);
+	}
+}
+
+/* Forged COOKIE and INVALID_KE_PAYLOAD after the answer, while the caller looks the key up: what is signed stays what was sent. */
+static void test_forged_second_answer(void **state)
+{
+	static const uint8_t other[2] = { 0, 19 };
+
+	(void)state;
+	for (unsigned int which = 0; which < 2; which++) {
+		struct duo_datagram request;
+
+		duo_start(&duo, NULL);
+		duo.host[0].hold_answer = true;
+		duo_connect(&duo, 0);
+		request = duo.wire[0];
+		duo_deliver(&duo, 0);
+		duo_deliver(&duo, 0);
+		duo.wire[duo.wire_count++] = request;
+		duo_inject(&duo, 0,
+			   which ? forge(0, NULL, NOTIFY_COOKIE, view_of("0123", 4))
+				 : forge(0, NULL, NOTIFY_INVALID_KE_PAYLOAD, VIEW_OF(other)));
+		duo.wire_count = 0;
+		duo_release_answer(&duo, 0);
+		duo_run(&duo);
+		assert_int_equal(duo.host[0].ups, 1);
+		assert_int_equal(duo_counts(&duo, 1).auth_failed, 0);
+		duo_end(&duo);
+	}
+}
+
+/* No candidate is more than another, and they do not pile up. */
+static void test_candidates_are_bounded(void **state)
+{
+	(void)state;
+	connect_and_answer(5);
+	assert_int_equal(duo_counts(&duo, 0).sas, 1 + IKE_CANDIDATES_MAX - 1);
+	duo.wire_count = 0;
+	duo_pass(&duo, 300 * NSTIME_S);
+	duo.wire_count = 0;
+	assert_int_equal(duo_counts(&duo, 0).sas, 1);
+	duo_end(&duo);
+}
+
+/* ---- amplification (CVE-2016-5361) ---- */
+
+static void no_cookies(struct ike_options *options, unsigned int i)
+{
+	roomy(options, i);
+	options->cookie_half_open = 1000000;
+}
+
+/* One datagram in, at most one out, never longer; and nothing later by itself. */
+static void stranger_says(struct view octets)
+{
+	struct hf_addr from = v4((uint32_t)duo_counts(&duo, 1).datagrams);
+
+	duo.now += NSTIME_S / IKE_ERRORS_RATE;
+	hostile_from(&duo, 1, &from, octets);
+	assert_true(duo.wire_count <= 1);
+	if (duo.wire_count)
+		assert_true(duo.wire[0].len <= octets.len);
+	duo.wire_count = 0;
+}
+
+static void test_cve_2016_5361_amplification(void **state)
+{
+	uint8_t header[HEADER_LEN + 300];
+	unsigned int answers = 0;
+	struct view init;
+
+	(void)state;
+	duo_start(&duo, no_cookies);
+	for (unsigned int len = 0; len <= HEADER_LEN + 200; len += 4) {
+		for (unsigned int exchange = 30; exchange < 46; exchange++) {
+			for (unsigned int version = 0; version < 0x60; version += 0x10) {
+				for (unsigned int flags = 0; flags < 0x40; flags += 8) {
+					memset(header, 0, sizeof(header));
+					memset(header, 0x33, 16);
+					header[17] = (uint8_t)version;
+					header[18] = (uint8_t)exchange;
+					header[19] = (uint8_t)flags;
+					header[27] = (uint8_t)len;
+					stranger_says(view_of(header, len));
+				}
+			}
+		}
+	}
+	for (uint32_t i = 0; i < 60; i++) {
+		static const uint16_t groups[] = { KE_X25519, KE_P256, KE_MODP2048, KE_P384 };
+		unsigned int before = duo.sent[1];
+
+		init = hostile_init(&duo, i, groups[i % 4], VIEW_NONE);
+		/* Cut where nobody would cut, too. */
+		stranger_says(i % 3 ? init : view_of(init.at, init.len - i));
+		answers += duo.sent[1] - before;
+	}
+	assert_true(answers > 20);
+	for (unsigned int i = 0; i < 2; i++) {
+		unsigned int before = duo.sent[i];
+
+		duo_pass(&duo, 40 * NSTIME_S);
+		assert_int_equal(duo.sent[i], before);
+	}
+	hostile_empty(&duo, 1);
+	duo_end(&duo);
+}
+
+/* Unprotected answers are at most ten in a second, whoever asks. */
+static void test_errors_per_second(void **state)
+{
+	uint8_t header[HEADER_LEN + 100] = { 1, 2, 3 };
+
+	(void)state;
+	duo_start(&duo, NULL);
+	header[8] = 1;
+	header[17] = 0x30;
+	header[18] = EXCHANGE_IKE_AUTH;
+	header[27] = sizeof(header);
+	for (uint32_t i = 0; i < 200; i++) {
+		struct hf_addr from = v4(i);
+
+		header[17] = i % 2 ? 0x30 : 0x20;
+		hostile_from(&duo, 1, &from, VIEW_OF(header));
+		duo.wire_count = 0;
+	}
+	assert_int_equal(duo.sent[1], IKE_ERRORS_BURST);
+	duo_end(&duo);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cookies_under_load),
+		cmocka_unit_test(test_cookie_of_another),
+		cmocka_unit_test(test_cookie_flood_at_initiator),
+		cmocka_unit_test(test_per_source_and_site),
+		cmocka_unit_test(test_half_open_life),
+		cmocka_unit_test(test_lazy_derivation),
+		cmocka_unit_test(test_work_budget),
+		cmocka_unit_test(test_forged_first_answer),
+		cmocka_unit_test(test_forged_second_answer),
+		cmocka_unit_test(test_candidates_are_bounded),
+		cmocka_unit_test(test_cve_2016_5361_amplification),
+		cmocka_unit_test(test_errors_per_second),
+	};
+
+	return cmocka_run_group_tests(tests, hostile_setup, NULL);
+}
