@@ -102,14 +102,15 @@ static const struct mistake conf_mistakes[] = {
 	{ "[agnet]\ninterfaces = eth0\n",
 	  "$D/holdfast.conf:1: unknown section [agnet], nothing reads it: did you mean [agent]?" },
 	{ "\n\n[directory]\n", "$D/holdfast.conf:3: unknown section [directory], nothing reads it: the sections are "
-			       "[agent], [policy] and [limits]" },
+			       "[agent], [policy], [discovery] and [limits]" },
 	{ "[agent\n", "$D/holdfast.conf:1: \"[agent\" is no section: write [name] alone on its line" },
 	{ "[agent] log_level = info\n",
 	  "$D/holdfast.conf:1: \"[agent] log_level = info\" is no section: write [name] alone on its line" },
-	{ "[]\n", "$D/holdfast.conf:1: unknown section [], nothing reads it: the sections are [agent], [policy] and "
-		  "[limits]" },
+	{ "[]\n",
+	  "$D/holdfast.conf:1: unknown section [], nothing reads it: the sections are [agent], [policy], [discovery] and "
+	  "[limits]" },
 	{ "log_level = info\n", "$D/holdfast.conf:1: log_level stands before any section: put it under one of "
-				"[agent], [policy] and [limits]" },
+				"[agent], [policy], [discovery] and [limits]" },
 	{ "[agent]\nintrefaces = eth0\n",
 	  "$D/holdfast.conf:2: unknown key intrefaces in [agent], nothing reads it: did you mean interfaces?" },
 	{ "[agent]\nInterfaces = eth0\n",
