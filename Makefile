@@ -164,7 +164,8 @@ FUZZ_ARGS  = -std=gnu11 $(WARN) $(DEFS) $(INC) -O1 -g -fno-omit-frame-pointer $(
 $(B)/fuzz/%.o: %.c $(B)/.flags | $(SKELS)
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$<)$(CLANG) $(FUZZ_ARGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -MF $@.d -c $< -o $@
-$(FUZZ_PROGS): $(B)/tests/%: $(B)/fuzz/tests/%.o $(patsubst %.c,$(B)/fuzz/%.o,$(LIB_SRC) $(call helper_src,fuzz,fuzz))
+FUZZ_SRC   = $(LIB_SRC) $(call helper_src,fuzz,fuzz) tests/unit/kem_standin.c
+$(FUZZ_PROGS): $(B)/tests/%: $(B)/fuzz/tests/%.o $(patsubst %.c,$(B)/fuzz/%.o,$(FUZZ_SRC))
 	@mkdir -p $(@D)
 	$(call say,FUZZLD,$@)$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ $(PKG_LIBS)
 
@@ -181,16 +182,16 @@ $(B)/.members: FORCE
 	$(call remember,$(LIB_SRC))
 FORCE:
 
--include $(wildcard $(B)/bpf/*.d) $(addsuffix .d,$(OBJS)) $(patsubst %.c,$(B)/fuzz/%.o.d,$(if $(FUZZ_PROGS),$(LIB_SRC)))
+-include $(wildcard $(B)/bpf/*.d) $(addsuffix .d,$(OBJS)) $(patsubst %.c,$(B)/fuzz/%.o.d,$(if $(FUZZ_PROGS),$(FUZZ_SRC) $(wildcard tests/fuzz/fuzz_*.c)))
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
 # tests/run does the counting; the parts leave "passed failed skipped" in $(B)/check/PART.
-.PHONY: check check-unit check-bpf check-net check-vm bench fuzz tidy demo
+.PHONY: check check-unit check-bpf check-net check-vm check-fuzz fuzz-programs analyze bench fuzz tidy demo
 export HF_SRC := $(CURDIR)
 export HF_BUILD = $(abspath $(B))
 export B
-RUN = KERNEL='$(KERNEL)' TIER='$(TIER)' ONLY='$(ONLY)' SHORT='$(SHORT)' MAKE='$(MAKE)' tests/run
+RUN = FUZZ_SECONDS='$(FUZZ_SECONDS)' CLANG='$(CLANG)' KERNEL='$(KERNEL)' TIER='$(TIER)' ONLY='$(ONLY)' SHORT='$(SHORT)' MAKE='$(MAKE)' tests/run
 
 # These must work on a machine that has only make and git, so the packages come before anything else is asked.
 ifneq ($(filter check check-vm demo,$(MAKECMDGOALS)),)
@@ -214,6 +215,9 @@ check-vm: programs
 	@$(RUN) vm
 tidy: all
 	@$(RUN) tidy
+# Both compilers' analyzers over the rooms that choose and parse.
+analyze:
+	@CC_ARGS='$(CC_ARGS)' CLANG='$(CLANG)' tests/tidy/analyze
 
 bench: lab $(BENCH_PROGS)
 	@if [ -x tests/bench/run ]; then tests/bench/run; else echo 'bench: tests/bench/run is not there'; exit 1; fi
@@ -225,6 +229,10 @@ ifeq ($(shell echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | $(CLANG) -
 $(error fuzzing needs clang and its runtime: make setup)
 endif
 endif
+fuzz-programs: $(FUZZ_PROGS)
+# The short form that `make check` has: every target for FUZZ_SECONDS, as many at a time as there are processors.
+check-fuzz:
+	@+$(RUN) fuzzers
 fuzz: $(if $(T),$(B)/tests/fuzz/fuzz_$(T),$(FUZZ_PROGS))
 	@$(RUN) fuzz $(TIME) $^
 
@@ -272,9 +280,11 @@ help:
 #: make              build $(B)/holdfast and the BPF programs         (= make all)
 #: make demo         see it work, on this machine
 #: make check        everything below except check-vm, one closing line with the sum
+#: make analyze      gcc -fanalyzer and clang --analyze over base, crypto, ike, core
 #: make tidy         floors, purity, SPDX, length and format of the sources
 #: make check-unit   tests/unit                                        ONLY=pattern
 #: make check-bpf    tests/bpf on the running kernel (root)            ONLY=pattern
+#: make check-fuzz   every fuzz target for a short while               FUZZ_SECONDS=20 ONLY=pattern
 #: make check-net    scenarios in tests/net, best tier of the lab      ONLY=pattern TIER=host|uml|vm
 #: make check-vm     bpf and net under virtme-ng                       KERNEL=6.1|6.12|7 SHORT=1 ONLY=pattern
 #: make bench        numbers: a table and $(B)/bench/*.json          ONLY=ike|gate|throughput|release
