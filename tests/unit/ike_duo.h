@@ -10,7 +10,7 @@
 #include "ike/ike.h"
 
 #define DUO_WIRE 64
-#define DUO_KIDS 16
+#define DUO_KIDS 160
 #define DUO_DATAGRAM 4096
 
 /* A datagram under way. */

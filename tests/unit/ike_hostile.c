@@ -254,6 +254,8 @@ void hostile_unchanged(const struct duo *duo, unsigned int i, const struct sa *s
 		copy.keys = before->sa.keys;
 		copy.have_keys = before->sa.have_keys;
 		memcpy(copy.low_nonce, before->sa.low_nonce, NONCE_LEN);
+		memcpy(copy.origin_nonce, before->sa.origin_nonce, NONCE_LEN);
+		copy.request_hash = before->sa.request_hash;
 	}
 	assert_memory_equal(&copy, &before->sa, sizeof(copy));
 	assert_int_equal(now.sas, before->counts.sas);
