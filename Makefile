@@ -195,7 +195,8 @@ RUN = FUZZ_SECONDS='$(FUZZ_SECONDS)' CLANG='$(CLANG)' KERNEL='$(KERNEL)' TIER='$
 
 # These must work on a machine that has only make and git, so the packages come before anything else is asked.
 ifneq ($(filter check check-vm demo,$(MAKECMDGOALS)),)
-ifeq ($(findstring n,$(firstword -$(MAKEFLAGS)))$(filter no,$(SETUP)),)
+# Not with -n: make 4.3 has the short options in the first word, or, without any, the first long one.
+ifeq ($(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))$(filter no,$(SETUP)),)
 $(shell dist/setup -q $(if $(filter check-vm,$(MAKECMDGOALS)),vm) >&2)
 ifneq ($(.SHELLSTATUS),0)
 $(error packages are missing and dist/setup could not install them)
