@@ -17,13 +17,15 @@ configure a private 10.9.0.0/24 fd09::/64
 serve b
 
 for f in addr addr6; do
-	bg a stream-$f "$HFPROBE" stream "$($f b)" --seconds 6 --wait-ms 40000 --strict
+	bg a stream-$f "$HFPROBE" stream "$($f b)" --seconds 300 --wait-ms 60000 --strict
 done
 nap 0.3
 agent a --no-esn --delay 500
 capture_start --snaplen 128
 fixed_peer b "$(addr a)" "$(addr b)" && fixed_peer b "$(addr6 a)" "$(addr6 b)"
-wait_for 10 has_secure a 2
+wait_for 20 has_secure a 2
+nap 1
+enough stream-addr stream-addr6
 for f in addr addr6; do
 	await stream-$f 90
 	check_eq "$STOPPED_RC" 0 "$(cat "$WORK/stream-$f.log")"

@@ -204,7 +204,7 @@ static void stream_run(struct tcp *t, uint64_t *took_ns)
 	uint64_t bytes = o->bytes ? o->bytes : UINT64_MAX, counted = 0;
 
 	t->first_send_ns = start;
-	while (t->sent < bytes && clock_mono() < end) {
+	while (t->sent < bytes && clock_mono() < end && !is_enough()) {
 		uint64_t len = bytes - t->sent;
 		const uint8_t *p = pattern_at(t, t->sent, &len);
 		ssize_t n = send(t->fd, p, len, MSG_NOSIGNAL);
@@ -237,6 +237,7 @@ int stream_main(int argc, char **argv)
 	addr_set_port(&o.to, (uint16_t)(o.port + 1));
 	t.o = &o;
 	pattern_fill(&t);
+	enough_on_signal();
 	if (tcp_connect(&t))
 		stream_run(&t, &took_ns);
 	printf("{\"kind\":\"stream\",\"ok\":%s,\"error\":", t.error ? "false" : "true");
