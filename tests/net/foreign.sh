@@ -26,7 +26,7 @@ make_key() {
 	ed25519) options=(-algorithm ed25519) ;;
 	p256) options=(-algorithm EC -pkeyopt ec_paramgen_curve:P-256) ;;
 	p384) options=(-algorithm EC -pkeyopt ec_paramgen_curve:P-384) ;;
-	rsa) options=(-algorithm RSA -pkeyopt rsa_keygen_bits:2048) ;;
+	rsa) options=(-algorithm RSA -pkeyopt rsa_keygen_bits:3072) ;;
 	*) fail "make_key: no kind '$2'" ;;
 	esac
 	openssl genpkey "${options[@]}" -out "$WORK/$1.pem" 2>/dev/null

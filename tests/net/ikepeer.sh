@@ -38,6 +38,9 @@ number() {
 	json "$(grep ^COUNTS "$WORK/ike-$1.log" | tail -1)" "$2"
 }
 
+# reach A B: their first ARP is over. Asked anew until answered: a port that was just added may lose the first.
+reach() { wait_for 15 on "$1" "$HFPROBE" ping "$(addr "$2")" --strict; }
+
 # flows A B: both kinds of traffic, both ways, nothing lost.
 flows() {
 	on "$1" "$HFPROBE" ping "$(addr "$2")" --count 3 --complete >/dev/null
@@ -56,4 +59,21 @@ settles() { wait_for 25 has_states "$1" "$2" || fail "$1 has $(states "$1") SAs 
 quiet() {
 	settles "$1" 0
 	settles "$2" 0
+}
+
+# skf FROM: how many IKE messages of the capture that HOST sent are encrypted fragments (RFC 7383: first payload 53).
+skf() {
+	python3 - "$WORK/wire.pcap" "$(addr "$1")" <<-'EOF'
+		import socket, struct, sys
+		data, want, at, count = open(sys.argv[1], "rb").read(), socket.inet_aton(sys.argv[2]), 24, 0
+		order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+		while at < len(data):
+		    packet = data[at + 16:at + 16 + struct.unpack(order + "I", data[at + 8:at + 12])[0]]
+		    at += 16 + len(packet)
+		    ike = packet[14 + 20 + 8:] # Ethernet, IPv4, UDP
+		    if packet[12:14] != b"\x08\x00" or packet[23] != 17 or packet[26:30] != want or b"\x01\xf4" not in packet[34:38]:
+		        continue
+		    count += len(ike) > 17 and ike[16] == 53 and ike[17] == 0x20
+		print(count)
+	EOF
 }

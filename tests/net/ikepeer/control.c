@@ -18,12 +18,13 @@ static void counts(struct ikepeer *peer)
 	struct ike_counts c;
 
 	ike_count(peer->ike, &c);
-	say("COUNTS {\"sas\":%u,\"half_open\":%u,\"established\":%u,\"children\":%u,\"dropped\":%" PRIu64
+	say("COUNTS {\"datagrams\":%" PRIu64
+	    ",\"sas\":%u,\"half_open\":%u,\"established\":%u,\"children\":%u,\"dropped\":%" PRIu64
 	    ",\"cookies_sent\":%" PRIu64 ",\"cookies_bad\":%" PRIu64 ",\"bad_icv\":%" PRIu64 ",\"bad_syntax\":%" PRIu64
 	    ",\"bad_state\":%" PRIu64 ",\"retransmits\":%" PRIu64 ",\"auth_failed\":%" PRIu64 ",\"collisions\":%" PRIu64
 	    ",\"outputs_lost\":%" PRIu64 ",\"blocks\":%" PRIu64 "}",
-	    c.sas, c.half_open, c.established, c.children, c.dropped, c.cookies_sent, c.cookies_bad, c.bad_icv,
-	    c.bad_syntax, c.bad_state, c.retransmits, c.auth_failed, c.collisions, c.outputs_lost, c.blocks);
+	    c.datagrams, c.sas, c.half_open, c.established, c.children, c.dropped, c.cookies_sent, c.cookies_bad,
+	    c.bad_icv, c.bad_syntax, c.bad_state, c.retransmits, c.auth_failed, c.collisions, c.outputs_lost, c.blocks);
 }
 
 static void connect_to(struct ikepeer *peer, const char *text)

@@ -48,7 +48,9 @@ static void answer(struct ikepeer *peer, struct handle sa, bool responder)
 	}
 	if (options->peer_id)
 		answer.peer = (struct ike_identity){ 2, view_of(options->peer_id, strlen(options->peer_id)) };
-	if (options->id)
+	if (options->null)
+		answer.own.type = 13; /* ID_NULL: whoever proves nothing claims nothing (RFC 7619 2.2) */
+	else if (options->id)
 		answer.own = (struct ike_identity){ 2, view_of(options->id, strlen(options->id)) };
 	ike_answer(peer->ike, sa, &answer, engine_now());
 }
@@ -139,10 +141,15 @@ static void on_child_up(struct ikepeer *peer, const struct ike_output *output)
 
 static void on_down(struct ikepeer *peer, const struct ike_output *output)
 {
+	char reason[TEXT_MAX];
+
+	snprintf(reason, sizeof(reason), "%s", ike_reason_name(output->down.reason));
+	for (char *at = reason; *at; at++)
+		*at = *at == ' ' ? '-' : *at;
 	if (same(peer->last_sa, output->sa))
 		peer->last_sa = HANDLE_NONE;
-	say("DOWN sa=%u.%u reason=%s was_up=%d notify=%u", output->sa.index, output->sa.generation,
-	    ike_reason_name(output->down.reason), output->down.was_up, output->down.notify);
+	say("DOWN sa=%u.%u reason=%s was_up=%d notify=%u", output->sa.index, output->sa.generation, reason,
+	    output->down.was_up, output->down.notify);
 }
 
 void outputs_take(struct ikepeer *peer, struct ike_output *output)
