@@ -15,15 +15,15 @@ struct octets {
 	uint8_t at[OCTETS_MAX];
 };
 
+static unsigned int digit(char c)
+{
+	return (unsigned int)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
 static struct view decode(struct octets *octets, const char *hex)
 {
-	unsigned int digits[2];
-
-	for (octets->len = 0; hex[0] && octets->len < OCTETS_MAX; hex += 2) {
-		for (int i = 0; i < 2; i++)
-			digits[i] = (unsigned int)(hex[i] <= '9' ? hex[i] - '0' : hex[i] - 'a' + 10);
-		octets->at[octets->len++] = (uint8_t)(digits[0] << 4 | digits[1]);
-	}
+	for (octets->len = 0; hex[0] && octets->len < OCTETS_MAX; hex += 2)
+		octets->at[octets->len++] = (uint8_t)(digit(hex[0]) << 4 | digit(hex[1]));
 	return view_of(octets->at, octets->len);
 }
 
