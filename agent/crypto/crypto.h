@@ -198,6 +198,33 @@ int spki_check(enum sign_kind *kind, struct view spki);
  */
 int spki_from_raw(uint8_t *out, size_t *len, enum sign_kind kind, struct view raw);
 
+/* ---- signed files, made keys (ed25519.c, blake2b.c, scrypt.c) ---- */
+
+#define BLAKE2B_LEN 64
+#define ED25519_SEED_LEN 32
+#define ED25519_PUBLIC_LEN 32
+#define ED25519_SIGNATURE_LEN 64
+#define ED25519_PEM_MAX 160
+
+/* blake2b_of computes BLAKE2b-512 of the parts. */
+int blake2b_of(uint8_t out[BLAKE2B_LEN], const struct view *parts, size_t count);
+
+/* ed25519_verify checks a bare signature (RFC 8032 5.1.7). 0 only for a good one, -EBADMSG for what is not. */
+int ed25519_verify(struct view public_key, struct view signature, struct view message);
+
+/* ed25519_public is the public key of a seed, ed25519_sign a bare signature. */
+int ed25519_public(uint8_t out[ED25519_PUBLIC_LEN], const uint8_t seed[ED25519_SEED_LEN]);
+int ed25519_sign(uint8_t out[ED25519_SIGNATURE_LEN], const uint8_t seed[ED25519_SEED_LEN], struct view message);
+
+/* ed25519_pem writes a private key as sign_key_parse and everybody else reads it (PKCS#8, RFC 8410 7), with its NUL. The seed is 32 random octets. */
+void ed25519_pem(char out[ED25519_PEM_MAX], const uint8_t seed[ED25519_SEED_LEN]);
+
+/*
+ * scrypt_of fills `out` from a password (RFC 7914). -EMSGSIZE when it would take more than `memory_max` octets, -EBADMSG for parameters that are none.
+ */
+int scrypt_of(uint8_t *out, size_t len, struct view password, struct view salt, uint64_t n, uint64_t r, uint64_t p,
+	      uint64_t memory_max);
+
 /* crypto_equal compares in constant time; false when the lengths differ. */
 bool crypto_equal(struct view a, struct view b);
 

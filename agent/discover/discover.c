@@ -7,6 +7,7 @@
 #include "discover/discover.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,17 +15,25 @@
 
 #include "base/own.h"
 #include "discover/hosts.h"
+#include "discover/internal.h"
+#include "discover/listing.h"
+#include "discover/origin.h"
 #include "discover/pins.h"
 #include "discover/stamp.h"
 
 #define REASON_MAX 256
+#define TICK_S 60 /* how late an expiry may be noticed */
 
 struct discover {
 	discover_callback *callback;
 	void (*changed)(void *arg);
 	void *arg;
-	char *pins_file;
-	struct hosts *pins; /* NULL = none */
+	char *pins_file, *directory;
+	bool is_open;		 /* changes are told from here on */
+	struct hosts *pins;	 /* NULL = none */
+	struct listing *listing; /* NULL = no directory configured, as the origin */
+	struct origin *origin;
+	struct event *tick;
 	struct discover_counts counts;
 	char reason[REASON_MAX]; /* of the answer being given */
 };
@@ -33,10 +42,10 @@ struct discover {
 typedef bool source_ask(struct discover *discover, struct discover_answer *answer, const struct hf_addr *addr,
 			uint64_t now_s);
 
-static source_ask ask_pins;
+static source_ask ask_pins, ask_directory;
 
 /* In the order of enum discover_trust. */
-static source_ask *const sources[] = { ask_pins };
+static source_ask *const sources[] = { ask_pins, ask_directory };
 
 const char *discover_trust_name(enum discover_trust trust)
 {
@@ -51,9 +60,14 @@ const char *discover_trust_name(enum discover_trust trust)
 	return trust > 0 && trust < TRUST_LEVELS ? names[trust] : "none";
 }
 
+static uint64_t wall_clock(void)
+{
+	return (uint64_t)time(NULL);
+}
+
 /* ---- sources ---------------------------------------------------------------------------------- */
 
-static void give_host(struct discover_answer *answer, const struct host *host, enum discover_trust trust)
+void discover_give(struct discover_answer *answer, const struct host *host, enum discover_trust trust)
 {
 	answer->outcome = DISCOVER_KEYS;
 	answer->trust = trust;
@@ -76,9 +90,16 @@ static bool ask_pins(struct discover *discover, struct discover_answer *answer, 
 			 discover->pins_file, host->line, stamp_format_day(day, host->until_s - 1));
 		return true;
 	}
-	give_host(answer, host, TRUST_PIN);
+	discover_give(answer, host, TRUST_PIN);
 	snprintf(discover->reason, sizeof(discover->reason), "pinned on %s:%u", discover->pins_file, host->line);
 	return true;
+}
+
+static bool ask_directory(struct discover *discover, struct discover_answer *answer, const struct hf_addr *addr,
+			  uint64_t now_s)
+{
+	return discover->listing &&
+	       listing_ask(discover->listing, answer, discover->reason, sizeof(discover->reason), addr, now_s);
 }
 
 /* ---- questions -------------------------------------------------------------------------------- */
@@ -86,7 +107,7 @@ static bool ask_pins(struct discover *discover, struct discover_answer *answer, 
 void discover_ask(struct discover *discover, uint64_t question, const struct hf_addr *addr)
 {
 	struct discover_answer answer = { .outcome = DISCOVER_FAILED, .name = "", .reason = discover->reason };
-	uint64_t now_s = (uint64_t)time(NULL);
+	uint64_t now_s = wall_clock();
 	bool said = false;
 
 	discover->counts.asked++;
@@ -104,6 +125,60 @@ void discover_cancel(struct discover *discover, uint64_t question)
 {
 	(void)discover;
 	(void)question;
+}
+
+/* ---- the directory's life --------------------------------------------------------------------- */
+
+static void tell(struct discover *discover, bool changed)
+{
+	if (changed && discover->changed && discover->is_open)
+		discover->changed(discover->arg);
+}
+
+static void on_text(void *arg, struct view text, struct view signature, const struct err *err)
+{
+	struct discover *discover = arg;
+
+	if (err)
+		listing_fail(discover->listing, err);
+	else
+		tell(discover,
+		     listing_offer(discover->listing, text, signature, discover->directory, wall_clock()) > 0);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct discover *discover = arg;
+
+	(void)fd;
+	(void)what;
+	tell(discover, listing_tick(discover->listing, wall_clock()));
+	origin_poll(discover->origin, listing_wants_more(discover->listing));
+}
+
+static int open_directory(struct discover *discover, const struct discover_options *options, struct event_base *base,
+			  struct err *err)
+{
+	const struct timeval minute = { .tv_sec = TICK_S };
+	int rc;
+
+	if (!options->directory)
+		return 0;
+	discover->directory = strdup(options->directory);
+	if (!discover->directory)
+		return err_set(err, -ENOMEM, "out of memory");
+	rc = listing_open(&discover->listing, options, wall_clock(), err);
+	if (rc == 0)
+		rc = origin_open(&discover->origin, options->directory, options->refresh_s, base, on_text, discover,
+				 err);
+	if (rc < 0)
+		return rc;
+	if (base)
+		discover->tick = event_new(base, -1, EV_PERSIST, on_tick, discover);
+	if (base && (!discover->tick || event_add(discover->tick, &minute) < 0))
+		return err_set(err, -ENOMEM, "out of memory");
+	origin_poll(discover->origin, true);
+	return 0;
 }
 
 /* ---- life ------------------------------------------------------------------------------------- */
@@ -131,7 +206,6 @@ int discover_open(struct discover **out, const struct discover_options *options,
 	OWN(own_discover) struct discover *discover = calloc(1, sizeof(*discover));
 	int rc;
 
-	(void)base;
 	if (!discover)
 		return err_set(err, -ENOMEM, "out of memory");
 	discover->callback = callback;
@@ -140,8 +214,11 @@ int discover_open(struct discover **out, const struct discover_options *options,
 	if (options->pins && !(discover->pins_file = strdup(options->pins)))
 		return err_set(err, -ENOMEM, "out of memory");
 	rc = read_pins(discover, err);
+	if (rc == 0)
+		rc = open_directory(discover, options, base, err);
 	if (rc < 0)
 		return rc;
+	discover->is_open = true;
 	*out = TAKE(discover);
 	return 0;
 }
@@ -150,29 +227,40 @@ void discover_close(struct discover *discover)
 {
 	if (!discover)
 		return;
+	if (discover->tick)
+		event_free(discover->tick);
+	origin_close(discover->origin);
+	listing_close(discover->listing);
 	hosts_free(discover->pins);
+	free(discover->directory);
 	free(discover->pins_file);
 	free(discover);
 }
 
+/* The directory says for itself what is wrong with it; a reload fails only for what keeps the earlier content. */
 int discover_reload(struct discover *discover, struct err *err)
 {
 	int rc = read_pins(discover, err);
 
-	if (rc == 0 && discover->changed)
-		discover->changed(discover->arg);
+	if (discover->origin)
+		origin_poll(discover->origin, true);
+	tell(discover, rc == 0);
 	return rc;
 }
 
 const char *discover_problem(const struct discover *discover, size_t index)
 {
-	(void)discover;
-	(void)index;
-	return NULL;
+	return discover->listing ? listing_problem(discover->listing, index) : NULL;
 }
 
 void discover_count(const struct discover *discover, struct discover_counts *out)
 {
+	const struct directory *current = discover->listing ? listing_current(discover->listing) : NULL;
+
 	*out = discover->counts;
 	out->hosts_pinned = hosts_count(discover->pins);
+	out->hosts_listed = current ? hosts_count(current->hosts) : 0;
+	out->directory_serial = current ? current->serial : 0;
+	out->directory_expires_s = current ? current->expires_s : 0;
+	out->rejected = discover->listing ? listing_rejected(discover->listing) : 0;
 }

@@ -11,6 +11,7 @@
 
 #include "base/own.h"
 #include "discover/keytext.h"
+#include "discover/lines.h"
 #include "discover/stamp.h"
 
 struct place {
@@ -40,41 +41,6 @@ struct reading {
 
 /* ---- words ------------------------------------------------------------------------------------ */
 
-static bool is_space(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-/* Takes the next word off; empty at the end of the line. */
-static struct view next_word(struct view *left)
-{
-	struct view word;
-
-	while (left->len && is_space(*left->at))
-		*left = view_of(left->at + 1, left->len - 1);
-	word = view_of(left->at, 0);
-	while (left->len && !is_space(*left->at)) {
-		*left = view_of(left->at + 1, left->len - 1);
-		word.len++;
-	}
-	return word;
-}
-
-/* Takes what stands before the separator off, and the separator with it. */
-static struct view next_part(struct view *left, char separator)
-{
-	const uint8_t *end = left->len ? memchr(left->at, separator, left->len) : NULL;
-	struct view part = view_of(left->at, end ? (size_t)(end - left->at) : left->len);
-
-	*left = end ? view_of(end + 1, left->len - part.len - 1) : VIEW_NONE;
-	return part;
-}
-
-static bool starts_with(struct view word, const char *start)
-{
-	return word.len >= strlen(start) && memcmp(word.at, start, strlen(start)) == 0;
-}
-
 static struct view behind(struct view word, const char *start)
 {
 	return view_of(word.at + strlen(start), word.len - strlen(start));
@@ -100,14 +66,14 @@ static int grow(void *array, size_t *room, size_t count, size_t size)
 	return 0;
 }
 
-static bool is_in_scope(const struct hosts_options *options, const struct hf_prefix *prefix)
+bool hosts_in_scope(const struct hf_prefix *scope, size_t count, const struct hf_prefix *prefix)
 {
-	bool inside = !options->scope;
+	bool inside = false;
 
-	for (size_t i = 0; i < options->scope_count && !inside; i++)
-		inside = options->scope[i].prefix_len <= prefix->prefix_len &&
-			 addr_is_v4(&options->scope[i].addr) == addr_is_v4(&prefix->addr) &&
-			 prefix_contains(&options->scope[i], &prefix->addr);
+	for (size_t i = 0; i < count && !inside; i++)
+		inside = scope[i].prefix_len <= prefix->prefix_len &&
+			 addr_is_v4(&scope[i].addr) == addr_is_v4(&prefix->addr) &&
+			 prefix_contains(&scope[i], &prefix->addr);
 	return inside;
 }
 
@@ -124,7 +90,7 @@ static int read_prefix(struct reading *reading, struct host *host, struct view p
 	memcpy(text, part.at, part.len < sizeof(text) ? part.len : sizeof(text) - 1);
 	if (prefix_parse(&prefix, text, &err) < 0)
 		return COMPLAIN(reading, "%s", err.text);
-	if (!is_in_scope(reading->options, &prefix))
+	if (reading->options->scope && !hosts_in_scope(reading->options->scope, reading->options->scope_count, &prefix))
 		return COMPLAIN(reading, "%s lies outside the directory's scope: widen the scope or remove it", text);
 	if (host->prefix_count == HOSTS_PREFIXES_MAX)
 		return COMPLAIN(reading, "the host has more than %d addresses: use prefixes", HOSTS_PREFIXES_MAX);
@@ -145,7 +111,7 @@ static int read_addresses(struct reading *reading, struct host *host, struct vie
 	if (keytext_is_key(word) && memchr(word.at, '=', word.len))
 		return COMPLAIN(reading, "the line begins with a key: write the address first");
 	do {
-		rc = read_prefix(reading, host, next_part(&word, ','));
+		rc = read_prefix(reading, host, line_part(&word, ','));
 	} while (rc == 0 && word.at);
 	return rc;
 }
@@ -204,9 +170,9 @@ static int read_key(struct reading *reading, struct host *host, struct view word
 
 static int read_word(struct reading *reading, struct host *host, struct view word)
 {
-	if (starts_with(word, "name="))
+	if (line_starts(word, "name="))
 		return read_name(reading, host, behind(word, "name="));
-	if (starts_with(word, "until=")) {
+	if (line_starts(word, "until=")) {
 		if (host->until_s)
 			return COMPLAIN(reading, "until= stands there twice: remove one");
 		if (stamp_parse_day(&host->until_s, behind(word, "until=")) < 0)
@@ -225,7 +191,7 @@ static int read_host(struct reading *reading, struct view line)
 {
 	struct hosts *hosts = reading->hosts;
 	struct host host = { .name = "", .line = reading->line };
-	struct view word = next_word(&line);
+	struct view word = line_word(&line);
 	int rc;
 
 	if (!word.len)
@@ -233,7 +199,7 @@ static int read_host(struct reading *reading, struct view line)
 	if (hosts->count == HOSTS_MAX)
 		return COMPLAIN(reading, "there are more than %d hosts: make several lists", HOSTS_MAX);
 	rc = read_addresses(reading, &host, word);
-	while (rc == 0 && (word = next_word(&line)).len)
+	while (rc == 0 && (word = line_word(&line)).len)
 		rc = read_word(reading, &host, word);
 	if (rc < 0)
 		return rc;
@@ -254,13 +220,13 @@ static int read_lines(struct reading *reading, struct view text)
 	int rc = 0;
 
 	for (reading->line = reading->options->line; rc == 0 && text.at; reading->line++) {
-		struct view line = next_part(&text, '\n'), content;
+		struct view line = line_next(&text), content;
 
 		for (size_t i = 0; i < line.len; i++)
-			if (line.at[i] < ' ' && !is_space(line.at[i]))
+			if (line.at[i] < ' ' && !line_is_space(line.at[i]))
 				return COMPLAIN(reading, "there is %s: this is not a text file",
 						line.at[i] ? "a control character" : "a NUL byte");
-		content = next_part(&line, '#');
+		content = line_part(&line, '#');
 		if (content.len > HOSTS_LINE_MAX)
 			return COMPLAIN(reading, "the line is longer than %d characters: shorten it", HOSTS_LINE_MAX);
 		rc = read_host(reading, content);

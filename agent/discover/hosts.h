@@ -47,6 +47,9 @@ void hosts_free(struct hosts *hosts);
 /* hosts_find is the host of the longest prefix that contains the address, NULL when there is none. `prefix` may be NULL. */
 const struct host *hosts_find(const struct hosts *hosts, const struct hf_addr *addr, struct hf_prefix *prefix);
 
+/* hosts_in_scope: the prefix lies inside one of those, of its own family. */
+bool hosts_in_scope(const struct hf_prefix *scope, size_t count, const struct hf_prefix *prefix);
+
 size_t hosts_count(const struct hosts *hosts);
 /* hosts_at is the index-th host in the order of the text. */
 const struct host *hosts_at(const struct hosts *hosts, size_t index);

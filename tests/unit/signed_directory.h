@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Signed directories for tests: keys out of a number, texts out of a few facts, files in a folder of their own.
+ */
+#ifndef TESTS_SIGNED_DIRECTORY_H
+#define TESTS_SIGNED_DIRECTORY_H
+
+#include "discover/listing.h"
+#include "discover/minisign.h"
+
+#define KEY_A "ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define KEY_B "ed25519:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
+#define DAY 86400ull
+#define NOW 1795358389ull /* 2026-11-22T14:39:49Z */
+
+extern char folder[64];
+
+int make_folder(void **state);
+int remove_folder(void **state);
+/* A path in the folder; good until the fourth call after this. */
+const char *in_folder(const char *name);
+void write_octets_to(const char *path, struct view octets);
+
+/* The secret key number `number`, and its public key as minisign writes it. */
+struct minisign_secret secret_key(uint8_t number);
+const char *public_key(char out[64], uint8_t number);
+
+struct facts {
+	const char *id;
+	uint64_t serial, issued_s, expires_s;
+	const char *scope, *complete, *hosts; /* complete may be NULL */
+};
+
+/* What is fine at NOW. */
+extern const struct facts usual;
+
+/* Writes the text; returns it as a view of `out`. */
+struct view directory_text(char *out, size_t max, const struct facts *facts);
+
+/* Signs in the prehashed form; or in the legacy form. */
+struct view signature_of(char out[MINISIGN_FILE_MAX], uint8_t number, struct view text);
+struct view legacy_signature_of(char out[MINISIGN_FILE_MAX], uint8_t number, struct view text);
+
+#endif
