@@ -607,6 +607,8 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 
 void peer_expire(struct core *core, struct peer *peer, uint64_t now)
 {
+	const struct peer_child *sending = peer_sending(peer);
+
 	switch (peer->state) {
 	case PEER_LOOKUP:
 		core_emit(core, peer, ACTION_ABANDON);
@@ -618,7 +620,7 @@ void peer_expire(struct core *core, struct peer *peer, uint64_t now)
 		break;
 	case PEER_INSTALL:
 	case PEER_SECURE:
-		if (peer->state == PEER_SECURE && peer_sending(peer) && !peer_sending(peer)->adopted)
+		if (peer->state == PEER_SECURE && sending && !sending->adopted)
 			drop_adopted(core, peer);
 		/* It may use any of them: one at a look. */
 		if (!peer->peer_seals && peer->child_count)
