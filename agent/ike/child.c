@@ -218,6 +218,10 @@ static int algorithm_of(enum child_algorithm *out, const struct suite *suite)
 	return 0;
 }
 
+/*
+ * DEVIATION: where a NAT is seen RFC 7296 2.23.1 leaves transport mode to those who can substitute addresses, and advises tunnels. We
+ * substitute, and keep transport mode: the pair of hosts is what the policy is about.
+ */
 int child_agree(struct ike *ike, struct sa *sa, struct child *child, struct suite *suite, const struct chain *chain,
 		bool responder, const struct offer *offer, uint16_t ke_hint)
 {

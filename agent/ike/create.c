@@ -203,6 +203,7 @@ void create_on_request(struct ike *ike, struct received *in, uint64_t now)
 	struct work *work;
 	int rc;
 
+	rekey_follow(ike, sa, now);
 	if (sa->state != SA_ESTABLISHED || sa->loser) {
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, NULL, KE_NONE, now);
 		return;
@@ -299,6 +300,7 @@ static void on_refused(struct ike *ike, struct sa *sa, struct work *work, const 
 	} else if (error->type == NOTIFY_NO_ADDITIONAL_SAS) {
 		engine_refresh(ike, sa, now); /* RFC 7815 peers cannot rekey */
 	} else if (error->type == NOTIFY_INVALID_SYNTAX) {
+		/* The peer ends the IKE SA as well (RFC 7296 2.21.3). */
 		sa->down_reason = IKE_REFUSED;
 		sa->wants |= WANT_CLOSE;
 	} else {

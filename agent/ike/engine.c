@@ -59,6 +59,7 @@ static void offer_ike(struct offer *offer, const struct ike_profile *profile, bo
 		add_kex(proposal, TRANSFORM_ADDKE1, profile->add_kex);
 }
 
+/* DEVIATION: RFC 8247 2.1 has AES-CBC mandatory; it is offered only when the profile says so. */
 static void offer_ike_cbc(struct offer *offer, const struct ike_profile *profile)
 {
 	struct offer_proposal *proposal = &offer->proposals[offer->count++];
@@ -81,6 +82,7 @@ static void offer_esp(struct offer *offer, const struct ike_profile *profile, bo
 	add(proposal, TRANSFORM_ENCR, ENCR_AES_GCM_16, 256);
 	add(proposal, TRANSFORM_ENCR, ENCR_AES_GCM_16, 128);
 	add(proposal, TRANSFORM_ENCR, ENCR_CHACHA20_POLY1305, 0);
+	/* DEVIATION: RFC 8221 5 has ENCR_NULL and AES-CBC mandatory: nothing is sealed without being encrypted, and no more than needed. */
 	/* No key exchange in IKE_AUTH's offer (RFC 7296 1.2, IKEV2.md 1.23 I3). */
 	if (rekey) {
 		add_kex(proposal, TRANSFORM_KE, profile->kex);
@@ -178,7 +180,7 @@ static size_t lay_out(struct ike *ike, const struct ike_options *options)
 	PLACE(pool_memory(IKE_REASSEMBLIES, sizeof(struct assembling)),
 	      pool_init(&ike->reassemblies, base + at, IKE_REASSEMBLIES, sizeof(struct assembling)));
 	PLACE(table_memory(sas), table_init(&ike->by_spi, base + at, sas, seed));
-	PLACE(table_memory(half_open), table_init(&ike->by_init, base + at, half_open, seed));
+	PLACE(table_memory(sas), table_init(&ike->by_init, base + at, sas, seed));
 	PLACE(table_memory(sas), table_init(&ike->by_pair, base + at, sas, seed));
 	PLACE(table_memory(2 * half_open), table_init(&ike->sources, base + at, 2 * half_open, seed));
 	PLACE(table_memory(sas), table_init(&ike->nulls, base + at, sas, seed));

@@ -223,6 +223,7 @@ void init_on_request(struct ike *ike, const struct ike_path *path, const struct 
 		}
 		return;
 	}
+	/* DEVIATION: RFC 7296 2.5 answers an unknown critical payload; a stranger gets no answer for a broken request. */
 	if (chain_parse(&chain, header->next, view_of(datagram.at + HEADER_LEN, datagram.len - HEADER_LEN), false) ||
 	    !chain_has(&chain, SLOT_SA) || !chain_has(&chain, SLOT_KE) || !chain_has(&chain, SLOT_NONCE) ||
 	    chain_has(&chain, SLOT_SK) || nonce_parse(&request.nonce, chain.payload[SLOT_NONCE]) ||

@@ -236,7 +236,10 @@ static void follow_path(struct ike *ike, struct sa *sa, const struct ike_path *p
 	}
 }
 
-/* What an authenticated peer may ask how often (RFC 8019 5). Beyond that its requests wait: it sends them again. */
+/*
+ * What an authenticated peer may ask how often (RFC 8019 5). DEVIATION: RFC 7296 2.1 has every request answered; beyond the rate
+ * they are not, until time has passed: the peer sends them again.
+ */
 static bool within_limits(struct sa *sa, const struct header *header, uint64_t now)
 {
 	if (header->flags & FLAG_RESPONSE || !sa->established_ns)

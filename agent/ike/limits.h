@@ -38,7 +38,7 @@
 #define IKE_NULL_SOURCE_MAX 1  /* IPv4 /32 */
 #define IKE_NULL_SOURCE6_MAX 4 /* IPv6 /64 */
 #define IKE_NULL_SITE_MAX 16
-/* Messages being put together at the same time: 16 KB each, 1 MB in all. */
+/* Messages being put together at the same time: 16 KB each, 1 MB in all. DEVIATION: after authentication, too (RFC 7383 5: 64 KB). */
 #define IKE_REASSEMBLIES 64
 #define IKE_REASSEMBLY_LEN (16 * 1024)
 /* When all are taken, one this old is given up: its sender's last try is over by then, or near. */

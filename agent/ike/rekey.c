@@ -11,6 +11,8 @@
 #include "ike/internal.h"
 
 /*
+ * DEVIATION: RFC 9370 2.2.4 lets a rekey have additional key exchanges by IKE_FOLLOWUP_KE; ours have none, nor do those of Child SAs.
+ *
  * The first offer without its additional key exchange, with the PRF of now: strongSwan derives with the old PRF throughout, RFC 7296 2.18
  * expands with the new one, and both are right as long as they are the same (IKEV2.md 1.23 I1).
  */
@@ -70,6 +72,17 @@ void rekey_adopt(struct ike *ike, struct sa *old, struct sa *new, uint64_t now)
 		output_replaced(ike, new, handle);
 	sa_schedule(ike, old);
 	sa_schedule(ike, new);
+}
+
+void rekey_follow(struct ike *ike, struct sa *sa, uint64_t now)
+{
+	struct sa *old = sa_at(ike, sa->ancestor);
+
+	if (!old)
+		return;
+	send_done(ike, old);
+	work_free(ike, &old->work);
+	rekey_adopt(ike, old, sa, now);
 }
 
 /* A new IKE SA out of an old one: who the peer is and what it can does not change. */
