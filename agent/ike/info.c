@@ -154,13 +154,15 @@ void info_on_request(struct ike *ike, struct received *in, uint64_t now)
 	struct message answer;
 	bool whole = false;
 
+	for (size_t i = 0; i < in->chain.delete_count; i++)
+		whole |= in->chain.deletes[i].protocol == PROTOCOL_IKE;
+	if (!whole)
+		rekey_follow(ike, sa, now);
 	send_begin(ike, &answer);
 	for (size_t i = 0; i < in->chain.delete_count; i++) {
 		const struct delete *deletes = &in->chain.deletes[i];
 
-		if (deletes->protocol == PROTOCOL_IKE)
-			whole = true;
-		else if (deletes->protocol == PROTOCOL_ESP && deletes->spi_len == 4)
+		if (deletes->protocol == PROTOCOL_ESP && deletes->spi_len == 4)
 			on_delete_esp(ike, sa, deletes, &answer, now);
 	}
 	if (send_response(ike, sa, EXCHANGE_INFORMATIONAL, &answer, now)) {

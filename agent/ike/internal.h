@@ -210,7 +210,7 @@ struct work {
 	struct blob cookie;
 	unsigned int cookie_rounds, ke_rounds, candidates;
 	uint8_t tried[IKE_CANDIDATES_MAX][SPI_LEN]; /* SPIs of the candidates so far */
-	unsigned int rounds_left; /* IKE_INTERMEDIATE still to come */
+	unsigned int rounds_left;		    /* IKE_INTERMEDIATE still to come */
 	uint8_t intauth_i[PRF_LEN_MAX], intauth_r[PRF_LEN_MAX];
 	bool intauth;
 	struct keymat old_keys; /* responder: before the last IKE_INTERMEDIATE, whose request may come again */
@@ -416,6 +416,8 @@ void create_start(struct ike *ike, struct sa *sa, struct kid *old, uint64_t now)
 void rekey_start(struct ike *ike, struct sa *sa, uint64_t now);
 void rekey_on_request(struct ike *ike, struct received *in, uint64_t now);
 void rekey_on_response(struct ike *ike, struct received *in, uint64_t now);
+/* rekey_follow: the peer talks on what it made of an SA that we are rekeying as well, so that is the one. */
+void rekey_follow(struct ike *ike, struct sa *sa, uint64_t now);
 /* rekey_adopt moves what the old SA has to the new one, which stands for it from now on. */
 void rekey_adopt(struct ike *ike, struct sa *old, struct sa *new, uint64_t now);
 void info_on_request(struct ike *ike, struct received *in, uint64_t now);

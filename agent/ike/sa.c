@@ -212,7 +212,10 @@ struct sa *sa_new(struct ike *ike, bool initiator, const struct ike_path *path, 
 	return sa;
 }
 
-/* The table finds a retransmitted IKE_SA_INIT request by its octets and where it came from (RFC 7296 2.1). */
+/*
+ * The table finds a retransmitted IKE_SA_INIT request by its octets and where it came from (RFC 7296 2.1), as long as its SA is there: one
+ * that was long under way would make a second SA, of which the initiator takes only one.
+ */
 void sa_leave_init(struct ike *ike, struct sa *sa)
 {
 	if (sa->in_init)
@@ -313,7 +316,6 @@ void sa_established(struct ike *ike, struct sa *sa, uint64_t now)
 	sa->temporary = 0;
 	ike->counts.established++;
 	quota_leave(ike, sa);
-	sa_leave_init(ike, sa);
 	work_free(ike, &sa->work);
 	input_forget_fragments(ike, sa);
 }

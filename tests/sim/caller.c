@@ -36,12 +36,13 @@ struct kid_note *kid_find(struct host *host, struct handle child)
 struct record *record_of(struct world *world, uint32_t spi_be)
 {
 	static struct record nobodys;
-	uint32_t spi = __builtin_bswap32(spi_be);
+	uint32_t at = __builtin_bswap32(spi_be) - SPI_FIRST, host = at / RECORDS_MAX;
 
-	if (spi >= SPI_FIRST && spi - SPI_FIRST < world->created)
-		return &world->records[spi - SPI_FIRST];
 	nobodys = (struct record){ .host = HOSTS_MAX };
-	return &nobodys;
+	if (host >= world->host_count || at % RECORDS_MAX >= world->hosts[host].created)
+		return &nobodys;
+	world->records[host][at % RECORDS_MAX].host = host;
+	return &world->records[host][at % RECORDS_MAX];
 }
 
 static void keep_stale(struct host *host, struct handle handle)

@@ -275,24 +275,25 @@ static const char *waits_for(const struct ike *ike)
 	return "";
 }
 
-static const char *host_calm(struct world *world, unsigned int index, unsigned int links)
+const char *judge_host(struct world *world, unsigned int index, unsigned int sas, unsigned int children)
 {
 	static char text[200];
 	const struct host *host = &world->hosts[index];
 	struct ike_counts counts;
 
 	ike_count(host->ike, &counts);
-	if (counts.sas == links && counts.children == links && host->note_count == links && !counts.half_open &&
-	    counts.established == links && !pool_count(&host->ike->works) && !pool_count(&host->ike->reassemblies) &&
+	if (counts.sas == sas && counts.children == children && host->note_count == sas && !counts.half_open &&
+	    counts.established == sas && !pool_count(&host->ike->works) && !pool_count(&host->ike->reassemblies) &&
 	    !has_lost_blocks(host->ike) && !waits_for(host->ike)[0])
 		return NULL;
 	snprintf(
 		text, sizeof(text),
-		"h%u talks to %u peers and has %u SAs (%u known, %u established, %u half open), %u children, %u works, "
+		"h%u should have %u SAs, %u children, and has %u SAs (%u known, %u established, %u half open), %u children, %u works, "
 		"%u reassemblies, %llu blocks%s%s",
-		index, links, counts.sas, host->note_count, counts.established, counts.half_open, counts.children,
-		pool_count(&host->ike->works), pool_count(&host->ike->reassemblies), (unsigned long long)counts.blocks,
-		has_lost_blocks(host->ike) ? " of which some are lost" : "", waits_for(host->ike));
+		index, sas, children, counts.sas, host->note_count, counts.established, counts.half_open,
+		counts.children, pool_count(&host->ike->works), pool_count(&host->ike->reassemblies),
+		(unsigned long long)counts.blocks, has_lost_blocks(host->ike) ? " of which some are lost" : "",
+		waits_for(host->ike));
 	return text;
 }
 
@@ -321,7 +322,7 @@ const char *judge_calm(struct world *world)
 				 judge_agree(world, a, b) ? "" : ", and they do not agree");
 			return text;
 		}
-		why = host_calm(world, a, links);
+		why = judge_host(world, a, links, links);
 		if (why)
 			return why;
 	}

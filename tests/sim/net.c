@@ -120,8 +120,9 @@ void net_send(struct world *world, unsigned int from, const struct ike_path *pat
 	struct datagram *datagram = datagram_new(origin, &theirs, octets);
 
 	if (world->manual) {
-		if (to != HOSTS_MAX)
-			event_add(world, 0, EVENT_DATAGRAM, to, HANDLE_NONE, datagram);
+		datagram->before = world->last;
+		world->last = datagram;
+		event_add(world, 0, EVENT_DATAGRAM, to, HANDLE_NONE, datagram);
 		return;
 	}
 	if (world->weather.faults)
@@ -133,6 +134,16 @@ void net_send(struct world *world, unsigned int from, const struct ike_path *pat
 		return;
 	}
 	net_deliver_later(world, datagram, delay(world));
+}
+
+void net_forget(struct world *world, const struct datagram *mark)
+{
+	while (world->last && world->last != mark) {
+		struct datagram *datagram = world->last;
+
+		world->last = datagram->before;
+		datagram_put(datagram);
+	}
 }
 
 /* ---- troubles ---- */

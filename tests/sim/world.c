@@ -77,17 +77,15 @@ static void draw(void *arg, void *out, size_t len)
 	rng_fill(&host->rng, out, len);
 }
 
-/* Each SPI once in the life of a world, so that it names one end of one Child SA. */
+/* Each SPI once in the life of a world, and whose it is to be seen in it, so that it names one end of one Child SA. */
 static uint32_t next_spi(void *arg, const struct hf_pair *pair)
 {
 	struct host *host = arg;
-	struct world *world = host->world;
 
 	(void)pair;
-	if (world->created >= RECORDS_MAX)
+	if (host->created >= RECORDS_MAX)
 		return 0;
-	world->records[world->created].host = host->index;
-	return __builtin_bswap32(SPI_FIRST + (uint32_t)world->created++);
+	return __builtin_bswap32(SPI_FIRST + host->index * RECORDS_MAX + host->created++);
 }
 
 /* PKCS#8 of Ed25519: a fixed head and the 32 octets of the key (RFC 8410 7). The same in all worlds, so they are made once. */
@@ -220,8 +218,9 @@ void world_end(struct world *world)
 {
 	for (unsigned int i = 0; i < world->host_count; i++)
 		host_stop(world, i);
-	for (unsigned int i = 0; i < world->event_count; i++)
+	for (unsigned int i = 0; !world->manual && i < world->event_count; i++)
 		datagram_put(world->events[i].datagram);
+	net_forget(world, NULL);
 	for (unsigned int i = 0; i < TAPE_MAX; i++)
 		datagram_put(world->tape[i]);
 	free(world);

@@ -20,7 +20,7 @@
 #define HOSTS_MAX 8 /* six, and two impostors */
 #define NOTES_MAX 64
 #define KIDS_MAX 96
-#define RECORDS_MAX 16384
+#define RECORDS_MAX 2048 /* SPIs of one host */
 #define EVENTS_MAX 4096
 #define TAPE_MAX 48
 #define DATAGRAM_MAX 2048
@@ -38,6 +38,7 @@ enum origin {
 /* Never changed once made; shared by whoever holds one. */
 struct datagram {
 	unsigned int holders;
+	struct datagram *before; /* manual mode: the one made before it */
 	enum origin origin;
 	struct ike_path path; /* as its receiver sees it */
 	size_t len;
@@ -92,7 +93,7 @@ struct kid_note {
 
 /* What became of an SPI, for the whole world: two ends of one Child SA must agree, whenever they said it. */
 struct record {
-	unsigned int host;
+	unsigned int host;		 /* HOSTS_MAX: nobody gave it */
 	bool announced, installed, gone; /* installed: once; gone: taken out again, or lost with its host */
 	struct child keys;
 };
@@ -113,6 +114,7 @@ struct host {
 	bool impostor;		     /* has another key than others list for its address */
 	unsigned int twin_of;	     /* impostors: whose address it has; HOSTS_MAX = its own */
 	struct rng rng;		     /* for its engine */
+	unsigned int created;	     /* SPIs given out */
 	char fqdn[IKE_IDENTITY_MAX]; /* long ones make IKE_AUTH long */
 	/* the caller */
 	bool wants[HOSTS_MAX];	      /* to talk to */
@@ -162,19 +164,19 @@ struct world {
 	unsigned int host_count; /* with impostors */
 	struct host hosts[HOSTS_MAX];
 	enum ike_auth auth;
-	uint64_t created; /* SPIs given out */
 	struct weather weather;
 	bool cut[HOSTS_MAX][HOSTS_MAX]; /* from, to */
 	struct call call;
 	struct datagram *tape[TAPE_MAX]; /* what somebody on the wire remembers */
 	unsigned int tape_count;
+	struct datagram *last; /* manual mode: all there are */
 	uint64_t same_time_steps;
 	struct totals totals;
 	/* the agenda: a heap; or, in manual mode, the list of what may happen next */
 	uint64_t event_number;
 	unsigned int event_count;
 	struct event events[EVENTS_MAX];
-	struct record records[RECORDS_MAX];
+	struct record records[HOSTS_MAX][RECORDS_MAX];
 };
 
 /* ---- world.c ---- */
@@ -226,6 +228,8 @@ void datagram_put(struct datagram *datagram);
 void net_send(struct world *world, unsigned int from, const struct ike_path *path, struct view octets);
 /* net_deliver_later puts it on the agenda of whoever has its address. */
 void net_deliver_later(struct world *world, struct datagram *datagram, uint64_t delay_ns);
+/* net_forget frees, in manual mode, all datagrams made after `mark`, which was world->last; NULL: all. */
+void net_forget(struct world *world, const struct datagram *mark);
 void net_trouble(struct world *world);
 void net_heal(struct world *world);
 
@@ -246,6 +250,8 @@ void judge_call(struct world *world);
 const char *judge_calm(struct world *world);
 /* judge_empty: what is left in an engine that should have nothing; NULL = nothing. */
 const char *judge_empty(struct world *world, unsigned int host);
+/* judge_host: why the host does not have just so many IKE SAs and Child SAs, and nothing under way; NULL = it has. */
+const char *judge_host(struct world *world, unsigned int host, unsigned int sas, unsigned int children);
 /* judge_sends: outbound SAs of the host to the peer. */
 unsigned int judge_sends(const struct world *world, unsigned int host, unsigned int peer);
 /* judge_agree: each outbound SA between the two has its inbound one at the other end. */
