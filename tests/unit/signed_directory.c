@@ -11,10 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/base64.h"
+#include "base/own.h"
 #include "discover/stamp.h"
 
 char folder[64];
@@ -117,4 +119,74 @@ struct view legacy_signature_of(char out[MINISIGN_FILE_MAX], uint8_t number, str
 	snprintf(out, MINISIGN_FILE_MAX, "untrusted comment: x\n%s\ntrusted comment: old\n%s\n",
 		 base64_encode(first, VIEW_OF(octets)), base64_encode(second, VIEW_OF(global)));
 	return view_of(out, strlen(out));
+}
+
+/* ---- a listing under test ---- */
+
+static char text_memory[1 << 16];
+static char signature_memory[MINISIGN_FILE_MAX];
+
+void own_listing(struct listing **listing)
+{
+	listing_close(*listing);
+}
+
+struct listing *open_with(const char *keys, const char *id, uint64_t now_s)
+{
+	struct discover_options options = { .directory_key = keys, .directory_id = id, .state_dir = folder };
+	struct listing *listing = NULL;
+	struct err err = ERR_NONE;
+
+	if (listing_open(&listing, &options, now_s, &err) < 0)
+		fail_msg("%s", err.text);
+	return listing;
+}
+
+struct listing *open_usual(void)
+{
+	char key[64];
+
+	return open_with(public_key(key, 1), "test.example", NOW);
+}
+
+void forget_state(void)
+{
+	unlink(in_folder("directory.state"));
+	unlink(in_folder("directory.state.new"));
+	unlink(in_folder("clock.state"));
+	unlink(in_folder("clock.state.new"));
+}
+
+int offer_signed(struct listing *listing, const struct facts *facts, uint8_t key, uint64_t now_s)
+{
+	struct view text = directory_text(text_memory, sizeof(text_memory), facts);
+
+	return listing_offer(listing, text, signature_of(signature_memory, key, text), "dir", now_s);
+}
+
+struct facts usual_with_serial(uint64_t serial)
+{
+	struct facts facts = usual;
+
+	facts.serial = serial;
+	return facts;
+}
+
+struct discover_answer ask(const struct listing *listing, bool *said, const char *address, uint64_t now_s)
+{
+	static char reason[256];
+	struct discover_answer answer = { .outcome = DISCOVER_FAILED, .name = "", .reason = reason };
+	struct hf_addr addr;
+
+	*reason = '\0';
+	assert_int_equal(addr_parse(&addr, address, NULL), 0);
+	*said = listing_ask(listing, &answer, reason, sizeof(reason), &addr, now_s);
+	return answer;
+}
+
+enum discover_outcome outcome_of(const struct listing *listing, const char *address, uint64_t now_s)
+{
+	bool said;
+
+	return ask(listing, &said, address, now_s).outcome;
 }

@@ -41,4 +41,24 @@ struct view directory_text(char *out, size_t max, const struct facts *facts);
 struct view signature_of(char out[MINISIGN_FILE_MAX], uint8_t number, struct view text);
 struct view legacy_signature_of(char out[MINISIGN_FILE_MAX], uint8_t number, struct view text);
 
+/* ---- a listing under test ---- */
+
+void own_listing(struct listing **listing);
+/* Opens with state in the folder; fails the test if it cannot. open_usual trusts key 1 and the usual id. */
+struct listing *open_with(const char *keys, const char *id, uint64_t now_s);
+struct listing *open_usual(void);
+void forget_state(void);
+/* Signs and offers. */
+int offer_signed(struct listing *listing, const struct facts *facts, uint8_t key, uint64_t now_s);
+struct facts usual_with_serial(uint64_t serial);
+/* The reason is good until the next call. */
+struct discover_answer ask(const struct listing *listing, bool *said, const char *address, uint64_t now_s);
+enum discover_outcome outcome_of(const struct listing *listing, const char *address, uint64_t now_s);
+
+#define assert_problem(listing, index, text)                                \
+	do {                                                                \
+		assert_non_null(listing_problem(listing, index));           \
+		assert_string_equal(listing_problem(listing, index), text); \
+	} while (0)
+
 #endif
