@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "ike/internal.h"
+#include "ike/auth.h"
 
 /* Packets of a replaced Child SA may still be under way; strongSwan waits as long. */
 #define LINGER (5 * NSTIME_S)
@@ -57,7 +57,9 @@ void info_probe(struct ike *ike, struct sa *sa, uint64_t now)
 {
 	struct message message;
 
+	/* With our token: what is shorter than an answer with one would get none from a peer that restarted (RFC 6290 4.2, 4.5). */
 	send_begin(ike, &message);
+	auth_write_crash_token(ike, sa, &message);
 	if (send_request(ike, sa, REQUEST_PROBE, EXCHANGE_INFORMATIONAL, &message, now))
 		sa_drop(ike, sa, IKE_OUR_TROUBLE, now);
 }
@@ -158,6 +160,7 @@ void info_on_request(struct ike *ike, struct received *in, uint64_t now)
 		whole |= in->chain.deletes[i].protocol == PROTOCOL_IKE;
 	if (!whole)
 		rekey_follow(ike, sa, now);
+	auth_read_crash_token(sa, &in->chain);
 	send_begin(ike, &answer);
 	for (size_t i = 0; i < in->chain.delete_count; i++) {
 		const struct delete *deletes = &in->chain.deletes[i];

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "ike/internal.h"
+#include "ike/auth.h"
 
 /*
  * DEVIATION: RFC 9370 2.2.4 lets a rekey have additional key exchanges by IKE_FOLLOWUP_KE; ours have none, nor do those of Child SAs.
@@ -236,6 +236,7 @@ static int accept(struct ike *ike, struct received *in, struct sa **out, uint16_
 	proposal_write_choice(answer, &suite, VIEW_OF(spi_r));
 	message_nonce(answer, VIEW_OF(nonce));
 	message_ke(answer, kex->id, view_of(value, kex->start_len));
+	auth_write_crash_token(ike, sa, answer);
 	*out = sa;
 	return 0;
 }
@@ -353,6 +354,8 @@ void rekey_on_response(struct ike *ike, struct received *in, uint64_t now)
 	}
 	old->temporary = 0;
 	sa_established(ike, mine, now);
+	auth_read_crash_token(mine, &in->chain);
+	mine->wants |= WANT_PROBE; /* which brings ours (RFC 6290 4.2) */
 	if (theirs) {
 		ike->counts.collisions++;
 		if (memcmp(mine->low_nonce, theirs->low_nonce, NONCE_LEN) < 0) {
