@@ -22,10 +22,15 @@ struct cli {
 	const char *config; /* NULL = default */
 	const char *socket; /* NULL = what the configuration says */
 	const char *keys;   /* of `decode`; NULL = none */
+	const char *key;    /* of `directory`; NULL = none */
+	const char *days;   /* of `directory sign`; NULL = default */
+	const char *dir;    /* of `init`; NULL = default */
 };
 
 /* Each gets the words behind its name, options taken out. */
 int show_command(const struct cli *cli, int argc, char **argv);
+int init_command(const struct cli *cli, int argc, char **argv);
+int directory_command(const struct cli *cli, int argc, char **argv);
 int policy_command(const struct cli *cli, int argc, char **argv);
 int doctor_command(const struct cli *cli, int argc, char **argv);
 int decode_command(const struct cli *cli, int argc, char **argv);

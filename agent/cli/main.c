@@ -24,6 +24,9 @@ enum option_flag {
 	OPTION_FORCE = 0x10,
 	OPTION_HELP = 0x20,
 	OPTION_KEYS = 0x40,
+	OPTION_KEY = 0x80,
+	OPTION_DIR = 0x100,
+	OPTION_DAYS = 0x200,
 };
 
 struct command {
@@ -37,6 +40,17 @@ static int help_command(const struct cli *cli, int argc, char **argv);
 static int version_command(const struct cli *cli, int argc, char **argv);
 
 static const struct command commands[] = {
+	{ "init", "Make this host's key, print what others need to know it", "holdfast init [--dir DIR] [--json]",
+	  "Makes the private key and an example configuration where there are none, and\n"
+	  "never touches what is there. Prints this host's line for a directory or for\n"
+	  "another host's pins, and its IPSECKEY record.\n"
+	  "\n"
+	  "  --dir DIR       instead of /etc/holdfast\n"
+	  "\n"
+	  "Examples:\n"
+	  "  holdfast init\n"
+	  "  holdfast init --json | jq -r .line\n",
+	  OPTION_JSON | OPTION_DIR, init_command },
 	{ "run", "Run the agent", "holdfast run [--config FILE] [--foreground]",
 	  "Runs the agent in the foreground until a signal ends it. It never forks: use\n"
 	  "systemd or a shell's & for that. When it ends, the programs stay attached and\n"
@@ -66,6 +80,27 @@ static const struct command commands[] = {
 	  "  holdfast policy test 192.0.2.7\n"
 	  "  holdfast policy test 2001:db8::1 --json\n",
 	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, policy_command },
+	{ "directory", "Show, check, edit and sign a directory of hosts",
+	  "holdfast directory show|check|add|remove|sign FILE ... [--json]",
+	  "Works on a directory's file, see holdfast-directory(5). Each change is checked\n"
+	  "before it is written, and counts for agents once it is signed.\n"
+	  "\n"
+	  "  show FILE            what is in it\n"
+	  "  check FILE           as an agent would; with --key also the signature\n"
+	  "  add FILE LINE        a host: ADDRESS[,ADDRESS] KEY [name=NAME]\n"
+	  "                       [until=YYYY-MM-DD], as `holdfast init` prints it there\n"
+	  "  remove FILE HOST     by name or address\n"
+	  "  sign FILE            raise its serial, renew it, sign it\n"
+	  "\n"
+	  "  --key KEY       sign: file of a minisign secret key\n"
+	  "                  check: minisign public key, itself or its file\n"
+	  "  --days N        sign: for so many days, 1 to 14; 14 when not given\n"
+	  "\n"
+	  "Examples:\n"
+	  "  holdfast directory add fleet 192.0.2.7 ed25519:AbC...= name=db.example\n"
+	  "  holdfast directory sign fleet --key minisign.key\n"
+	  "  holdfast directory check fleet --key minisign.pub\n",
+	  OPTION_JSON | OPTION_KEY | OPTION_DAYS, directory_command },
 	{ "doctor", "What this kernel offers, what is missing, what that costs", "holdfast doctor [--json]",
 	  "Tries for real what Holdfast needs of this machine, and reads the configuration.\n"
 	  "For each thing that is missing it says what that costs and what to do. Nothing\n"
@@ -111,10 +146,17 @@ static const struct command commands[] = {
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static const struct option long_options[] = {
-	{ "json", no_argument, NULL, OPTION_JSON },	      { "config", required_argument, NULL, OPTION_CONFIG },
-	{ "socket", required_argument, NULL, OPTION_SOCKET }, { "foreground", no_argument, NULL, OPTION_FOREGROUND },
-	{ "force", no_argument, NULL, OPTION_FORCE },	      { "keys", required_argument, NULL, OPTION_KEYS },
-	{ "help", no_argument, NULL, OPTION_HELP },	      { NULL, 0, NULL, 0 },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "config", required_argument, NULL, OPTION_CONFIG },
+	{ "socket", required_argument, NULL, OPTION_SOCKET },
+	{ "foreground", no_argument, NULL, OPTION_FOREGROUND },
+	{ "force", no_argument, NULL, OPTION_FORCE },
+	{ "keys", required_argument, NULL, OPTION_KEYS },
+	{ "key", required_argument, NULL, OPTION_KEY },
+	{ "dir", required_argument, NULL, OPTION_DIR },
+	{ "days", required_argument, NULL, OPTION_DAYS },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ NULL, 0, NULL, 0 },
 };
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -165,7 +207,8 @@ static void show_commands(void)
 	       "holdfast COMMAND [OPTIONS]\n\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
-	printf("\nholdfast COMMAND --help has examples. Manuals: holdfast(1), holdfast.conf(5).\n");
+	printf("\nholdfast COMMAND --help has examples. Manuals: holdfast(1), holdfast.conf(5),\n"
+	       "holdfast-directory(5).\n");
 }
 
 static int help_command(const struct cli *cli, int argc, char **argv)
@@ -243,6 +286,9 @@ static int read_options(struct cli *cli, const struct command *command, int argc
 		cli->config = flag == OPTION_CONFIG ? optarg : cli->config;
 		cli->socket = flag == OPTION_SOCKET ? optarg : cli->socket;
 		cli->keys = flag == OPTION_KEYS ? optarg : cli->keys;
+		cli->key = flag == OPTION_KEY ? optarg : cli->key;
+		cli->dir = flag == OPTION_DIR ? optarg : cli->dir;
+		cli->days = flag == OPTION_DAYS ? optarg : cli->days;
 	}
 	return -1;
 }
