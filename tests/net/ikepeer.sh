@@ -21,10 +21,25 @@ tell() {
 	echo "$*" >"$WORK/$h.do"
 }
 
-# heard HOST PATTERN: how many of its events match.
-heard() { grep -cE "$2" "$WORK/ike-$1.log" || true; }
+# count HOST PATTERN: how many of its events match, in $HEARD. Without a process, since it is asked again and again.
+count() {
+	local line
+	HEARD=0
+	while IFS= read -r line; do
+		[[ ! $line =~ $2 ]] || HEARD=$((HEARD + 1))
+	done <"$WORK/ike-$1.log"
+}
 
-is_heard() { [ "$(heard "$1" "$2")" -ge "$3" ]; }
+# heard HOST PATTERN: the same as a word.
+heard() {
+	count "$1" "$2"
+	echo "$HEARD"
+}
+
+is_heard() {
+	count "$1" "$2"
+	((HEARD >= $3))
+}
 
 # hears HOST PATTERN [N]: waits until N events (1) match.
 hears() { wait_for 25 is_heard "$1" "$2" "${3:-1}" || fail "$1 does not say '$2' ${3:-1} times"; }
@@ -41,11 +56,10 @@ number() {
 # reach A B: their first ARP is over. Asked anew until answered: a port that was just added may lose the first.
 reach() { wait_for 15 on "$1" "$HFPROBE" ping "$(addr "$2")" --strict; }
 
-# flows A B: both kinds of traffic, both ways, nothing lost.
+# flows A B: both kinds of traffic, both ways, nothing lost. B serves.
 flows() {
-	on "$1" "$HFPROBE" ping "$(addr "$2")" --count 3 --complete >/dev/null
-	on "$2" "$HFPROBE" ping "$(addr "$1")" --count 3 --complete >/dev/null
 	on "$1" "$HFPROBE" udp "$(addr "$2")" --count 10 --interval-ms 2 --complete >/dev/null
+	on "$2" "$HFPROBE" ping "$(addr "$1")" --count 3 --complete >/dev/null
 }
 
 # states HOST: how many ESP SAs the kernel of HOST has that have a key.
