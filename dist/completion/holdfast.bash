@@ -8,16 +8,18 @@ _holdfast() {
 
 	COMPREPLY=()
 	case $previous in
-	--config | --socket | --keys)
+	--config | --socket | --keys | --key | --dir)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 		;;
 	esac
 	if ((COMP_CWORD == 1)); then
-		words='run status policy doctor decode unload help version'
+		words='init run status policy directory doctor decode unload help version'
 	elif [[ $current == -* ]]; then
 		case $command in
+		init) words='--dir --json --help' ;;
+		directory) words='--key --days --json --help' ;;
 		run) words='--config --foreground --help' ;;
 		status | doctor) words='--json --config --socket --help' ;;
 		policy) words='--json --config --socket --help' ;;
@@ -29,10 +31,15 @@ _holdfast() {
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
+	elif [[ $command == directory ]] && ((COMP_CWORD == 3)); then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		return
 	elif ((COMP_CWORD == 2)); then
 		case $command in
 		policy) words=test ;;
-		help) words='run status policy doctor decode unload help version' ;;
+		directory) words='show check add remove sign' ;;
+		help) words='init run status policy directory doctor decode unload help version' ;;
 		esac
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
