@@ -273,12 +273,17 @@ static void respond(struct ike *ike, struct sa *sa, struct kid *kid, int error, 
 
 /* ---- our response ---- */
 
-static void on_refused(struct ike *ike, struct sa *sa, struct work *work, const struct notify *error, uint64_t now)
+static void on_refused(struct ike *ike, struct sa *sa, struct work *work, bool rekey, const struct notify *error,
+		       uint64_t now)
 {
 	struct kid *old = kid_at(ike, work->old_kid);
 	bool has_rival = work->rival != 0;
 	uint16_t group = error->data.len == 2 ? (uint16_t)(error->data.at[0] << 8 | error->data.at[1]) : KE_NONE;
 
+	if (rekey && !old) {
+		work_free(ike, &sa->work); /* the peer deleted it meanwhile: nothing is left to be rekeyed */
+		return;
+	}
 	if (error->type == NOTIFY_INVALID_KE_PAYLOAD && group != work->kex && ++work->ke_rounds <= IKE_KE_ROUNDS &&
 	    proposal_offers(&ike->offer_child_rekey, TRANSFORM_KE, group) && kex_find(group)) {
 		work->kex = group;
@@ -348,14 +353,16 @@ void create_on_response(struct ike *ike, struct received *in, uint64_t now)
 	uint8_t low_nonce[NONCE_LEN];
 	const struct kid *old;
 	struct kid *kid;
+	bool rekey;
 
 	if (sa->request.kind == REQUEST_REKEY_SA) {
 		rekey_on_response(ike, in, now);
 		return;
 	}
+	rekey = sa->request.kind == REQUEST_REKEY_CHILD;
 	send_done(ike, sa);
 	if (error) {
-		on_refused(ike, sa, work, error, now);
+		on_refused(ike, sa, work, rekey, error, now);
 		return;
 	}
 	sa->temporary = 0;
