@@ -29,9 +29,9 @@ check "$(counter a released_clear)" -ge 2 "first packets held, then released in 
 
 # Both ways, both families, UDP and TCP, from now on without pause.
 for f in addr addr6; do
-	bg a ab-$f "$HFPROBE" udp "$($f b)" --count 5000 --interval-ms 60 --connected --strict --wait-ms 60000
-	bg b ba-$f "$HFPROBE" udp "$($f a)" --count 5000 --interval-ms 60 --strict --wait-ms 60000
-	bg a tcp-$f "$HFPROBE" tcp "$($f b)" --count 5000 --interval-ms 60 --bytes 3000 --strict --wait-ms 60000
+	bg a ab-$f "$HFPROBE" udp "$($f b)" --count 5000 --interval-ms 150 --connected --strict --wait-ms 60000
+	bg b ba-$f "$HFPROBE" udp "$($f a)" --count 5000 --interval-ms 150 --strict --wait-ms 60000
+	bg a tcp-$f "$HFPROBE" tcp "$($f b)" --count 5000 --interval-ms 150 --bytes 3000 --strict --wait-ms 60000
 done
 nap 0.5
 

@@ -21,8 +21,8 @@ agent b --fail lookup
 agent a --fail lookup
 capture_start
 for f in addr addr6; do
-	bg a udp-$f "$HFPROBE" udp "$($f b)" --count 5000 --interval-ms 60 --connected --strict --wait-ms 60000
-	bg a tcp-$f "$HFPROBE" tcp "$($f b)" --count 5000 --interval-ms 60 --bytes 2000 --strict --wait-ms 60000
+	bg a udp-$f "$HFPROBE" udp "$($f b)" --count 5000 --interval-ms 150 --connected --strict --wait-ms 60000
+	bg a tcp-$f "$HFPROBE" tcp "$($f b)" --count 5000 --interval-ms 150 --bytes 2000 --strict --wait-ms 60000
 done
 in_clear() { has_peers a clear 2 && has_peers b clear 2 && [ "$(counter a out_clear)" -gt 20 ]; }
 wait_for 10 in_clear
