@@ -31,6 +31,10 @@ struct cli {
 int show_command(const struct cli *cli, int argc, char **argv);
 int init_command(const struct cli *cli, int argc, char **argv);
 int directory_command(const struct cli *cli, int argc, char **argv);
+int peers_command(const struct cli *cli, int argc, char **argv);
+int explain_command(const struct cli *cli, int argc, char **argv);
+int watch_command(const struct cli *cli, int argc, char **argv);
+int connect_command(const struct cli *cli, int argc, char **argv);
 int policy_command(const struct cli *cli, int argc, char **argv);
 int doctor_command(const struct cli *cli, int argc, char **argv);
 int decode_command(const struct cli *cli, int argc, char **argv);

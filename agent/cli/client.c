@@ -95,6 +95,23 @@ json_t *client_request(const char *name)
 	return json_pack("{ss}", CONTROL_COMMAND, name);
 }
 
+json_t *client_request_for(const char *name, const char *address)
+{
+	return json_pack("{ss ss}", CONTROL_COMMAND, name, CONTROL_ADDRESS, address);
+}
+
+const char *client_text(const json_t *json, const char *field)
+{
+	const char *text = json_string_value(json_object_get(json, field));
+
+	return text ? text : "";
+}
+
+long long client_number(const json_t *json, const char *field)
+{
+	return (long long)json_integer_value(json_object_get(json, field));
+}
+
 int client_ask(const struct cli *cli, json_t **answer, json_t *request, struct err *err)
 {
 	OWN(drop_json) json_t *owned = request;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Asking a running agent through its control socket.
+ * Asking a running agent through its control socket, and reading its answers.
  */
 #ifndef CLI_CLIENT_H
 #define CLI_CLIENT_H
@@ -18,5 +18,12 @@ int client_ask(const struct cli *cli, json_t **answer, json_t *request, struct e
 
 /* client_request is {"command": name}. */
 json_t *client_request(const char *name);
+
+/* client_request_for is {"command": name, "address": address}. */
+json_t *client_request_for(const char *name, const char *address);
+
+/* client_text and client_number read a field of an answer; "" and 0 when it is not there. */
+const char *client_text(const json_t *json, const char *field);
+long long client_number(const json_t *json, const char *field);
 
 #endif

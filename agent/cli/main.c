@@ -71,6 +71,41 @@ static const struct command commands[] = {
 	  "  holdfast status\n"
 	  "  holdfast status --json | jq .held\n",
 	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, show_command },
+	{ "peers", "Whom this host talks to, and how each was proved", "holdfast peers [ADDRESS] [--json]",
+	  "Lists the pairs that the agent knows: state and since when, which source of keys\n"
+	  "proved the peer, and what its SAs carried. With an address: all of that pair.\n"
+	  "\n"
+	  "Examples:\n"
+	  "  holdfast peers\n"
+	  "  holdfast peers 192.0.2.7\n"
+	  "  holdfast peers --json | jq -r '.peers[] | select(.state != \"secure\").remote'\n",
+	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, peers_command },
+	{ "explain", "What would happen to packets of an address, and what has", "holdfast explain ADDRESS [--json]",
+	  "Says which policy group decides, whether a key of the host is known and from\n"
+	  "where, and what would happen to a packet that is sent now. Then each step that\n"
+	  "was taken with that host, with time and reason: the latest 16.\n"
+	  "\n"
+	  "Examples:\n"
+	  "  holdfast explain 192.0.2.7\n"
+	  "  holdfast explain 2001:db8::1 --json | jq '.pairs[].events'\n",
+	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, explain_command },
+	{ "watch", "What happens to peers, as it happens", "holdfast watch [ADDRESS] [--json]",
+	  "Shows each step of all pairs, or those of one address, until it is interrupted.\n"
+	  "It waits when the agent is started anew. --json writes one object a line.\n"
+	  "\n"
+	  "Examples:\n"
+	  "  holdfast watch\n"
+	  "  holdfast watch --json | jq -c 'select(.event == \"failed\")'\n",
+	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, watch_command },
+	{ "connect", "Make an address secure now, before a packet needs it", "holdfast connect ADDRESS [--json]",
+	  "Does what a first packet to the address would do, shows the steps, and waits for\n"
+	  "the end: the exit code is 0 when the pair is secure. Nothing is sent to it but\n"
+	  "IKE.\n"
+	  "\n"
+	  "Examples:\n"
+	  "  holdfast connect 192.0.2.7\n"
+	  "  holdfast connect 2001:db8::1 --json | jq -r .state\n",
+	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, connect_command },
 	{ "policy", "What happens to packets of an address, and why", "holdfast policy test ADDRESS [--json]",
 	  "Says which policy group an address belongs to, which line of which file decides\n"
 	  "that, and what the gate has for it now. Without a running agent the files are\n"

@@ -26,11 +26,12 @@ char *offline_socket(const struct cli *cli)
 int offline_policy_test(const struct cli *cli, json_t **answer, const struct hf_addr *address, struct err *err)
 {
 	OWN(config_free) struct config config = { 0 };
+	const struct answer_clock no_clock = { 0 };
 	int rc = config_load(&config, cli->config, err);
 
 	if (rc < 0)
 		return rc;
-	*answer = answer_policy_test(&config.policy, address, NULL, 0, 0);
+	*answer = answer_policy_test(&config.policy, address, NULL, 0, &no_clock);
 	return *answer ? 0 : err_set(err, -ENOMEM, "out of memory");
 }
 

@@ -28,47 +28,40 @@ static const char *group_meaning(const char *name)
 	return group_parse(&group, name) < 0 ? "" : meanings[group];
 }
 
-static const char *text_of(const json_t *json, const char *field)
-{
-	const char *text = json_string_value(json_object_get(json, field));
-
-	return text ? text : "";
-}
-
 static void show_pair(const json_t *pair)
 {
 	const json_t *left = json_object_get(pair, "seconds_left");
-	const char *state = text_of(pair, "state"), *verdict = text_of(pair, "verdict");
+	const char *state = client_text(pair, "state"), *verdict = client_text(pair, "verdict");
 	char since[PRINT_SPAN_MAX], until[PRINT_SPAN_MAX] = "";
 
-	print_item(PRINT_PLAIN, COLUMN, "now", "%s -> %s: %s%s%s", text_of(pair, "local"), text_of(pair, "remote"),
-		   *state ? state : "not known to the agent", *state ? " since " : "",
+	print_item(PRINT_PLAIN, COLUMN, "now", "%s -> %s: %s%s%s", client_text(pair, "local"),
+		   client_text(pair, "remote"), *state ? state : "not known to the agent", *state ? " since " : "",
 		   *state ? print_span(since, (uint64_t)json_integer_value(json_object_get(pair, "since"))) : "");
 	if (json_is_integer(left))
 		print_span(until, (uint64_t)json_integer_value(left));
 	if (*verdict)
 		print_item(PRINT_PLAIN, COLUMN, "", "gate: %s%s%s", verdict, *until ? ", for another " : "", until);
-	if (*text_of(pair, "failure"))
-		print_item(PRINT_PLAIN, COLUMN, "", "last try: %s (%lld in a row)", text_of(pair, "failure"),
+	if (*client_text(pair, "failure"))
+		print_item(PRINT_PLAIN, COLUMN, "", "last try: %s (%lld in a row)", client_text(pair, "failure"),
 			   (long long)json_integer_value(json_object_get(pair, "failures")));
 }
 
 static void show_answer(const json_t *answer)
 {
-	const char *group = text_of(answer, CONTROL_GROUP), *prefix = text_of(answer, CONTROL_PREFIX);
+	const char *group = client_text(answer, CONTROL_GROUP), *prefix = client_text(answer, CONTROL_PREFIX);
 	const json_t *pair;
 	size_t index;
 
-	print_text(PRINT_BOLD, "%s: %s\n", text_of(answer, CONTROL_ADDRESS), group);
+	print_text(PRINT_BOLD, "%s: %s\n", client_text(answer, CONTROL_ADDRESS), group);
 	print_item(PRINT_PLAIN, COLUMN, "meaning", "%s", group_meaning(group));
 	if (*prefix)
-		print_item(PRINT_PLAIN, COLUMN, "reason", "%s, %s:%lld", prefix, text_of(answer, CONTROL_FILE),
+		print_item(PRINT_PLAIN, COLUMN, "reason", "%s, %s:%lld", prefix, client_text(answer, CONTROL_FILE),
 			   (long long)json_integer_value(json_object_get(answer, CONTROL_LINE)));
 	else
 		print_item(PRINT_PLAIN, COLUMN, "reason", "no prefix covers it, so the default group does");
 	print_item(PRINT_PLAIN, COLUMN, "asked", "%s",
-		   strcmp(text_of(answer, "source"), "agent") == 0 ? "the running agent"
-								   : "the policy files; no agent is running");
+		   strcmp(client_text(answer, "source"), "agent") == 0 ? "the running agent"
+								       : "the policy files; no agent is running");
 	json_array_foreach(json_object_get(answer, CONTROL_PAIRS), index, pair)
 		show_pair(pair);
 }

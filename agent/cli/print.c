@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -122,9 +123,40 @@ const char *print_span(char out[PRINT_SPAN_MAX], uint64_t seconds)
 	return out;
 }
 
+const char *print_octets(char out[PRINT_SPAN_MAX], uint64_t octets)
+{
+	static const char *const units[] = { "B", "KB", "MB", "GB", "TB", "PB" };
+	double number = (double)octets;
+	size_t unit = 0;
+
+	while (number >= 999.5 && unit < 5) {
+		number /= 1000;
+		unit++;
+	}
+	snprintf(out, PRINT_SPAN_MAX, unit && number < 9.95 ? "%.1f %s" : "%.0f %s", number, units[unit]);
+	return out;
+}
+
+const char *print_clock(char out[PRINT_SPAN_MAX], double seconds)
+{
+	time_t whole = (time_t)seconds, now = time(NULL);
+	struct tm at, today;
+	size_t used;
+
+	localtime_r(&whole, &at);
+	localtime_r(&now, &today);
+	if (at.tm_yday == today.tm_yday && at.tm_year == today.tm_year) {
+		used = strftime(out, PRINT_SPAN_MAX, "%H:%M:%S", &at);
+		snprintf(out + used, PRINT_SPAN_MAX - used, ".%03d", (int)((seconds - (double)whole) * 1000));
+	} else {
+		strftime(out, PRINT_SPAN_MAX, "%m-%d %H:%M", &at);
+	}
+	return out;
+}
+
 void print_json(json_t *json)
 {
-	json_dumpf(json, stdout, JSON_INDENT(2));
+	json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(13));
 	putchar('\n');
 	json_decref(json);
 }

@@ -37,6 +37,12 @@ __attribute__((format(printf, 4, 5))) void print_item(enum print_colour colour, 
 /* print_span writes seconds as people say them, two units at most: "45 s", "2 h 13 min", "3 d". Returns `out`. */
 const char *print_span(char out[PRINT_SPAN_MAX], uint64_t seconds);
 
+/* print_octets writes a number of octets as people say it: "999 B", "1.2 KB", "34 MB". Returns `out`. */
+const char *print_octets(char out[PRINT_SPAN_MAX], uint64_t octets);
+
+/* print_clock writes seconds since 1970 as the local time of day, to the millisecond; with the day when that is not today. */
+const char *print_clock(char out[PRINT_SPAN_MAX], double seconds);
+
 /* print_json writes one object, indented, and gives it back to jansson. */
 void print_json(json_t *json);
 

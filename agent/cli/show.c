@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/client.h"
 #include "cli/print.h"
@@ -75,18 +76,6 @@ static const struct word given_up[] = {
 	{ "drop_malformed", "malformed" },
 };
 
-static long long number_of(const json_t *json, const char *field)
-{
-	return (long long)json_integer_value(json_object_get(json, field));
-}
-
-static const char *text_of(const json_t *json, const char *field)
-{
-	const char *text = json_string_value(json_object_get(json, field));
-
-	return text ? text : "";
-}
-
 static void append(char out[LIST_MAX], const char *text)
 {
 	size_t used = strlen(out);
@@ -95,19 +84,26 @@ static void append(char out[LIST_MAX], const char *text)
 }
 
 /* "12 out, 3 in": the counters that are not zero. */
-static void show_counters(const char *label, const json_t *json, const struct word *words, size_t count,
-			  enum print_colour colour)
+static void list_counters(char list[LIST_MAX], const json_t *json, const struct word *words, size_t count)
 {
-	char list[LIST_MAX] = "", one[96];
+	char one[96];
 
 	for (size_t i = 0; i < count; i++) {
-		long long number = number_of(json, words[i].field);
+		long long number = client_number(json, words[i].field);
 
 		if (!number)
 			continue;
 		snprintf(one, sizeof(one), "%lld %s", number, words[i].text);
 		append(list, one);
 	}
+}
+
+static void show_counters(const char *label, const json_t *json, const struct word *words, size_t count,
+			  enum print_colour colour)
+{
+	char list[LIST_MAX] = "";
+
+	list_counters(list, json, words, count);
 	if (*list)
 		print_item(colour, COLUMN, label, "%s", list);
 }
@@ -130,20 +126,49 @@ static void show_policies(const json_t *json)
 	char list[LIST_MAX] = "", one[64];
 
 	for (size_t i = 0; i < COUNT(groups); i++) {
-		if (!number_of(json, groups[i]))
+		if (!client_number(json, groups[i]))
 			continue;
-		snprintf(one, sizeof(one), "%lld %s", number_of(json, groups[i]), groups[i]);
+		snprintf(one, sizeof(one), "%lld %s", client_number(json, groups[i]), groups[i]);
 		append(list, one);
 	}
 	print_item(PRINT_PLAIN, COLUMN, "prefixes", "%s%sall else %s", list, *list ? "; " : "",
-		   text_of(json, "default"));
+		   client_text(json, "default"));
 }
 
 static void show_use(const char *label, const json_t *json, const char *what)
 {
-	if (number_of(json, "used"))
-		print_item(PRINT_PLAIN, COLUMN, label, "%lld of %lld %s", number_of(json, "used"),
-			   number_of(json, "max"), what);
+	if (client_number(json, "used"))
+		print_item(PRINT_PLAIN, COLUMN, label, "%lld of %lld %s", client_number(json, "used"),
+			   client_number(json, "max"), what);
+}
+
+/* "12 established, 3 half open" and who this host is; then whom it knows, and until when. */
+static void show_keying(const json_t *ike, const json_t *discovery)
+{
+	static const struct word sas[] = {
+		{ "established", "established" },
+		{ "half_open", "half open" },
+		{ "authentication_failed", "authentication failed" },
+	};
+	static const struct word known[] = {
+		{ "pinned", "pinned" },
+		{ "listed", "in the directory" },
+		{ "directories_rejected", "directories rejected" },
+	};
+	long long expires = client_number(discovery, "directory_expires"), left = expires - (long long)time(NULL);
+	char list[LIST_MAX] = "", span[PRINT_SPAN_MAX];
+
+	if (!ike)
+		return;
+	show_counters("ike", ike, sas, COUNT(sas), PRINT_PLAIN);
+	if (*client_text(ike, "key"))
+		print_item(PRINT_PLAIN, COLUMN, "this host", "%s", client_text(ike, "key"));
+	list_counters(list, discovery, known, COUNT(known));
+	print_item(PRINT_PLAIN, COLUMN, "keys known", "%s", *list ? list : "none");
+	if (expires)
+		print_item(left > 0 ? PRINT_PLAIN : PRINT_BAD, COLUMN, "directory", "serial %lld, %s %s",
+			   client_number(discovery, "directory_serial"), left > 0 ? "valid for" : "expired for",
+			   print_span(span, (uint64_t)(left > 0 ? left : -left)));
 }
 
 static void show_limits(const json_t *list)
@@ -154,9 +179,9 @@ static void show_limits(const json_t *list)
 	if (json_array_size(list))
 		print_text(PRINT_WARN, "Limits that were reached\n");
 	json_array_foreach(list, index, limit) {
-		print_item(PRINT_PLAIN, 21, text_of(limit, "limit"), "%lld %s", number_of(limit, "times"),
-			   text_of(limit, "effect"));
-		print_item(PRINT_PLAIN, 21, "", "to do: %s", text_of(limit, "advice"));
+		print_item(PRINT_PLAIN, 21, client_text(limit, "limit"), "%lld %s", client_number(limit, "times"),
+			   client_text(limit, "effect"));
+		print_item(PRINT_PLAIN, 21, "", "to do: %s", client_text(limit, "advice"));
 	}
 }
 
@@ -175,19 +200,20 @@ static void show_status(const json_t *status)
 {
 	const json_t *packets = json_object_get(status, "packets"), *held_now = json_object_get(status, "held");
 	const json_t *agent = json_object_get(status, "released");
-	const char *attach = text_of(status, "attach"), *config = text_of(status, "config");
+	const char *attach = client_text(status, "attach"), *config = client_text(status, "config");
 	char span[PRINT_SPAN_MAX];
 
-	print_text(PRINT_BOLD, "holdfast %s", text_of(status, CONTROL_VERSION));
-	print_text(PRINT_PLAIN, ", pid %lld, running for %s\n", number_of(status, CONTROL_PID),
-		   print_span(span, (uint64_t)number_of(status, "uptime")));
-	print_item(PRINT_PLAIN, COLUMN, "kernel", "%s, %s%s", text_of(status, "kernel"),
+	print_text(PRINT_BOLD, "holdfast %s", client_text(status, CONTROL_VERSION));
+	print_text(PRINT_PLAIN, ", pid %lld, running for %s\n", client_number(status, CONTROL_PID),
+		   print_span(span, (uint64_t)client_number(status, "uptime")));
+	print_item(PRINT_PLAIN, COLUMN, "kernel", "%s, %s%s", client_text(status, "kernel"),
 		   *attach ? "attached with " : "not attached", attach);
 	print_item(PRINT_PLAIN, COLUMN, "config", "%s", *config ? config : "none, defaults");
 	show_interfaces(json_object_get(status, "interfaces"));
 	show_policies(json_object_get(status, "policies"));
 	show_counters("pairs", json_object_get(status, "peers"), states, COUNT(states), PRINT_PLAIN);
 	show_counters("failures", json_object_get(status, "failures"), failures, COUNT(failures), PRINT_WARN);
+	show_keying(json_object_get(status, "ike"), json_object_get(status, "discovery"));
 	show_use("waiting", json_object_get(held_now, "packets"), "packets");
 	show_use("", json_object_get(held_now, "big_packets"), "big packets");
 	show_use("", json_object_get(held_now, "pairs"), "pairs");

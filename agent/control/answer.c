@@ -4,6 +4,7 @@
  */
 #include "control/answer.h"
 
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -37,9 +38,52 @@ static json_t *seconds_left(uint64_t time, uint64_t now)
 	return json_integer((json_int_t)((nstime_until(time, now) + NSTIME_S - 1) / NSTIME_S));
 }
 
-static json_t *pair_json(const struct answer_pair *pair, uint64_t now)
+json_t *answer_time(uint64_t time_ns, const struct answer_clock *clock)
+{
+	uint64_t wall_ns = clock->wall_ns - nstime_until(clock->now, time_ns);
+
+	return json_real((double)(wall_ns / NSTIME_MS) / 1000);
+}
+
+static json_t *steps_json(const struct answer_step *steps, size_t count, const struct answer_clock *clock)
+{
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(out,
+				      json_pack("{so ss ss si so}", "time", answer_time(steps[i].first_ns, clock),
+						"event", steps[i].what, "text", steps[i].text, "times",
+						(int)steps[i].times, "last", answer_time(steps[i].last_ns, clock)));
+	return out;
+}
+
+static void set_text(json_t *out, const char *field, const char *text)
+{
+	if (text && *text)
+		json_object_set_new(out, field, json_string(text));
+}
+
+static void set_use(json_t *out, const char *field, const struct answer_use *use)
+{
+	if (use->known)
+		json_object_set_new(out, field,
+				    json_pack("{sI sI}", "packets", (json_int_t)use->packets, "bytes",
+					      (json_int_t)use->bytes));
+}
+
+static void set_spi(json_t *out, const char *field, uint32_t spi_be)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%08x", ntohl(spi_be));
+	if (spi_be)
+		json_object_set_new(out, field, json_string(text));
+}
+
+json_t *answer_pair_json(const struct answer_pair *pair, const struct answer_clock *clock)
 {
 	char local[ADDR_TEXT_MAX], remote[ADDR_TEXT_MAX];
+	uint64_t now = clock->now;
 	json_t *out = json_pack("{ss ss}", "local", addr_format(local, &pair->pair.local), "remote",
 				addr_format(remote, &pair->pair.remote));
 
@@ -56,11 +100,24 @@ static json_t *pair_json(const struct answer_pair *pair, uint64_t now)
 		json_object_set_new(out, "verdict_group", json_string(group_name(pair->gate.group)));
 		json_object_set_new(out, "seconds_left", seconds_left(pair->gate.until_ns, now));
 	}
+	set_text(out, "key_source", pair->source);
+	set_text(out, "name", pair->name);
+	set_text(out, "key", pair->key);
+	set_text(out, "ike", pair->ike);
+	set_text(out, "suite", pair->suite);
+	if (pair->known) {
+		set_spi(out, "spi_in", pair->peer.spi_in_be);
+		set_spi(out, "spi_out", pair->peer.spi_out_be);
+	}
+	set_use(out, "sent", &pair->sent);
+	set_use(out, "received", &pair->received);
+	if (pair->steps)
+		json_object_set_new(out, CONTROL_EVENTS, steps_json(pair->steps, pair->step_count, clock));
 	return out;
 }
 
 json_t *answer_policy_test(const struct policy *policy, const struct hf_addr *address, const struct answer_pair *pairs,
-			   size_t count, uint64_t now)
+			   size_t count, const struct answer_clock *clock)
 {
 	const struct policy_entry *entry = policy_find(policy, address);
 	char addr_text[ADDR_TEXT_MAX], prefix_text[PREFIX_TEXT_MAX];
@@ -74,7 +131,7 @@ json_t *answer_policy_test(const struct policy *policy, const struct hf_addr *ad
 		json_object_set_new(out, CONTROL_LINE, json_integer(entry->line));
 	}
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, pair_json(&pairs[i], now));
+		json_array_append_new(list, answer_pair_json(&pairs[i], clock));
 	json_object_set_new(out, CONTROL_PAIRS, list);
 	return out;
 }

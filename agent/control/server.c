@@ -49,7 +49,7 @@ static void end_client(struct client *client)
 static void send_answer(struct client *client, json_t *answer)
 {
 	struct evbuffer *out = bufferevent_get_output(client->stream);
-	OWN_FREE char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+	OWN_FREE char *text = answer ? json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(13)) : NULL;
 
 	json_decref(answer);
 	evbuffer_add_printf(out, "%s\n", text ? text : "{\"error\":\"out of memory\"}");

@@ -145,19 +145,43 @@ static json_t *limits_json(const struct status *status)
 	return out;
 }
 
+static void add_keying(json_t *out, const struct status_keying *keying)
+{
+	if (!keying->present)
+		return;
+	json_object_set_new(out, "ike",
+			    json_pack("{ss? si si si si sI sI sI}", "key", *keying->key ? keying->key : NULL,
+				      "half_open", (int)keying->half_open, "established", (int)keying->established,
+				      "max", (int)keying->sas_max, "children", (int)keying->children, "initiated",
+				      (json_int_t)keying->initiated, "responded", (json_int_t)keying->responded,
+				      "authentication_failed", (json_int_t)keying->auth_failed));
+	json_object_set_new(out, "discovery",
+			    json_pack("{sI sI sI so sI}", "pinned", (json_int_t)keying->pinned, "listed",
+				      (json_int_t)keying->listed, "directory_serial",
+				      (json_int_t)keying->directory_serial, "directory_expires",
+				      keying->directory_expires_s
+					      ? json_integer((json_int_t)keying->directory_expires_s)
+					      : json_null(),
+				      "directories_rejected", (json_int_t)keying->directories_rejected));
+}
+
 /* json_pack's "o" takes over each part, and frees them all when one is NULL. */
 json_t *status_json(const struct status *status)
 {
 	json_t *held = json_pack("{so so so}", "packets", use_json(&status->slots), "big_packets",
 				 use_json(&status->big_slots), "pairs", use_json(&status->queues));
 
-	return json_pack("{si ss sI ss? ss? ss? so so so so so so so so so so}", CONTROL_PID, status->pid,
-			 CONTROL_VERSION, HF_VERSION, "uptime", (json_int_t)status->uptime_s, "kernel", status->kernel,
-			 "attach", status->attach, "config", status->config, "interfaces",
-			 strings_json(status->interfaces, status->interface_count), "policies", policies_json(status),
-			 "peers", peers_json(&status->core), "failures", failures_json(&status->core), "held", held,
-			 "gate", use_json(&status->gate), "packets",
-			 counters_json(&status->packets, packet_counters, COUNT(packet_counters)), "released",
-			 counters_json(&status->released, released_counters, COUNT(released_counters)), "limits",
-			 limits_json(status), "problems", strings_json(status->problems, status->problem_count));
+	json_t *out = json_pack("{si ss sI ss? ss? ss? so so so so so so so so so so}", CONTROL_PID, status->pid,
+				CONTROL_VERSION, HF_VERSION, "uptime", (json_int_t)status->uptime_s, "kernel",
+				status->kernel, "attach", status->attach, "config", status->config, "interfaces",
+				strings_json(status->interfaces, status->interface_count), "policies",
+				policies_json(status), "peers", peers_json(&status->core), "failures",
+				failures_json(&status->core), "held", held, "gate", use_json(&status->gate), "packets",
+				counters_json(&status->packets, packet_counters, COUNT(packet_counters)), "released",
+				counters_json(&status->released, released_counters, COUNT(released_counters)), "limits",
+				limits_json(status), "problems", strings_json(status->problems, status->problem_count));
+
+	if (out)
+		add_keying(out, &status->keying);
+	return out;
 }

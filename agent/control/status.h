@@ -7,6 +7,7 @@
 #define CONTROL_STATUS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,16 @@
 /* How much of a bounded thing is in use. */
 struct status_use {
 	uint32_t used, max;
+};
+
+/* What speaks IKE and knows keys; absent with a keying of a test. */
+struct status_keying {
+	bool present;
+	const char *key; /* this host's public key as pins write it, "" = it has none */
+	uint32_t half_open, established, sas_max, children;
+	uint64_t initiated, responded, auth_failed;
+	uint64_t pinned, listed; /* hosts */
+	uint64_t directory_serial, directory_expires_s, directories_rejected;
 };
 
 struct status {
@@ -32,6 +43,7 @@ struct status {
 	struct status_use slots, big_slots, queues, gate;
 	struct hf_count packets; /* summed over the CPUs */
 	struct hf_agent released;
+	struct status_keying keying;
 	uint64_t gate_full;	     /* a verdict could not be written */
 	const char *const *problems; /* what is wrong now, a line each, for example an interface that refused */
 	size_t problem_count;
@@ -39,7 +51,7 @@ struct status {
 
 /*
  * status_json makes the answer: pid, version, uptime, kernel, attach, config, interfaces, policies, peers, failures, held, gate,
- * packets (hf_count by name), released (hf_agent by name), limits (only those that bit: limit, times, effect,
+ * packets (hf_count by name), released (hf_agent by name), ike and discovery (where something speaks IKE), limits (only those that bit: limit, times, effect,
  * advice), problems. NULL when memory ran out.
  */
 json_t *status_json(const struct status *status);

@@ -94,6 +94,12 @@
 /* Octets of answers a client has not read yet; then its connection ends. */
 #define LIMIT_CONTROL_UNREAD (4 * 1024 * 1024)
 
+/* Pairs in one answer: their counters are read from the kernel, two questions each, while packets wait. The client asks on. */
+#define LIMIT_CONTROL_PAIRS 128
+
+/* Pairs whose latest steps are kept for `holdfast explain`, 2.5 KB each when used; the one quiet for longest goes first. */
+#define LIMIT_JOURNAL_PAIRS 4096
+
 /* A client that says nothing for this long is gone or hung. */
 #define LIMIT_CONTROL_IDLE_SECONDS 30
 

@@ -3,6 +3,7 @@
  * The agent's life and its loop, see agent.h. One timer serves the deadlines of core and dataplane, the sweep over held
  * packets and the end of handoffs; descriptors are read a bounded number of events a turn.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -28,9 +29,40 @@ struct event_base *agent_base(const struct agent *agent)
 	return agent->base;
 }
 
+/* Of facts, what an operator should read later; what the keying brings, it writes itself. */
+static void write_fact(struct agent *agent, const struct core_event *event, uint64_t now)
+{
+	struct journal *journal = agent->journal;
+
+	switch (event->type) {
+	case EVENT_FLOW_MISS:
+		journal_write(journal, &event->pair, "held", now, "packets to it wait here for a decision");
+		break;
+	case EVENT_STRAY:
+		journal_write(journal, &event->pair, "stray", now,
+			      "a clear packet raced with the SA: it will be sealed");
+		break;
+	case EVENT_SA_EXPIRED:
+		journal_write(journal, &event->pair, "expired", now, "SA %08x %s", ntohl(event->expired.spi_be),
+			      event->expired.hard ? "is gone from the kernel" : "is old enough to be replaced");
+		break;
+	case EVENT_POLICY_GONE:
+		journal_write(journal, &event->pair, "policy", now, "somebody else removed it: it is set again");
+		break;
+	case EVENT_ADOPT:
+		journal_write(journal, &event->pair, "adopted", now, "its SAs were made by an earlier agent");
+		break;
+	default:
+		break;
+	}
+}
+
 void agent_event(struct agent *agent, const struct core_event *event)
 {
-	core_take(agent->core, event, agent_now());
+	uint64_t now = agent_now();
+
+	write_fact(agent, event, now);
+	core_take(agent->core, event, now);
 	agent_perform(agent);
 	agent_rearm(agent);
 }
@@ -220,6 +252,9 @@ static int open_core(struct agent *agent, struct err *err)
 	agent->core_memory = calloc(1, core_memory(&options));
 	if (!agent->core_memory)
 		return err_set(err, -ENOMEM, "no memory for %u peers: lower [limits] peers", options.peers_max);
+	agent->journal = journal_new(LIMIT_JOURNAL_PAIRS, options.table_seed);
+	if (!agent->journal)
+		return err_set(err, -ENOMEM, "no memory for the journal");
 	agent->core = core_init(agent->core_memory, &options, &agent->config.policy);
 	return 0;
 }
@@ -332,6 +367,7 @@ void agent_close(struct agent *agent)
 	if (agent->nl)
 		netlink_close(agent->nl);
 	free(agent->core_memory);
+	journal_free(agent->journal);
 	config_free(&agent->config);
 	free(agent);
 }

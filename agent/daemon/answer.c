@@ -13,9 +13,6 @@
 #include "daemon/internal.h"
 #include "holdfast/control.h"
 
-/* Pairs of one remote address that are told: one per own address, and a host with more of them sees the first ones. */
-#define PAIRS_MAX 32
-
 #define PROBLEM_MAX 160
 
 /* Enough to see what is wrong first. */
@@ -89,6 +86,8 @@ static json_t *answer_status(struct agent *agent)
 	dataplane_gate_each(agent->dp, count_gate, &status.gate.used);
 	dataplane_count(agent->dp, &status.packets);
 	dataplane_agent_count(agent->dp, &status.released);
+	if (agent->keying->report)
+		agent->keying->report(agent->keying_arg, &status);
 	status.problem_count = unattached(agent, problem_text, problems, 8);
 	for (size_t i = 0; agent->keying->problem && status.problem_count < PROBLEMS_MAX; i++) {
 		problems[status.problem_count] = agent->keying->problem(agent->keying_arg, i);
@@ -97,42 +96,6 @@ static json_t *answer_status(struct agent *agent)
 		status.problem_count++;
 	}
 	return status_json(&status);
-}
-
-struct pair_search {
-	struct agent *agent;
-	const struct hf_addr *remote;
-	struct answer_pair pairs[PAIRS_MAX];
-	size_t count;
-};
-
-static void add_pair(void *arg, const struct hf_addr *local)
-{
-	struct pair_search *search = arg;
-	struct answer_pair pair = { .pair = { .local = *local, .remote = *search->remote } };
-
-	if (search->count == PAIRS_MAX || addr_is_v4(local) != addr_is_v4(search->remote))
-		return;
-	pair.known = core_find(search->agent->core, &pair.peer, &pair.pair);
-	pair.gated = dataplane_gate_get(search->agent->dp, &pair.pair, &pair.gate) == 0;
-	if (pair.known || pair.gated)
-		search->pairs[search->count++] = pair;
-}
-
-static json_t *answer_test(struct agent *agent, const json_t *request)
-{
-	const char *text = json_string_value(json_object_get(request, CONTROL_ADDRESS));
-	struct pair_search search = { .agent = agent };
-	struct err err = ERR_NONE;
-	struct hf_addr remote;
-
-	if (!text)
-		return answer_error("field \"%s\": an address is needed", CONTROL_ADDRESS);
-	if (addr_parse(&remote, text, &err) < 0)
-		return answer_error("field \"%s\": %s", CONTROL_ADDRESS, err.text);
-	search.remote = &remote;
-	agent_each_address(agent, add_pair, &search);
-	return answer_policy_test(&agent->config.policy, &remote, search.pairs, search.count, agent_now());
 }
 
 json_t *agent_answer(void *arg, const json_t *request)
@@ -146,6 +109,14 @@ json_t *agent_answer(void *arg, const json_t *request)
 	if (strcmp(command, CONTROL_STATUS) == 0)
 		return answer_status(arg);
 	if (strcmp(command, CONTROL_POLICY_TEST) == 0)
-		return answer_test(arg, request);
+		return inquiry_policy(arg, request);
+	if (strcmp(command, CONTROL_PEERS) == 0)
+		return inquiry_peers(arg, request);
+	if (strcmp(command, CONTROL_EXPLAIN) == 0)
+		return inquiry_explain(arg, request);
+	if (strcmp(command, CONTROL_EVENTS) == 0)
+		return inquiry_events(arg, request);
+	if (strcmp(command, CONTROL_CONNECT) == 0)
+		return inquiry_connect(arg, request);
 	return answer_error("unknown command \"%.64s\"", command);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the agent's files share: agent.c (life and loop), perform.c (orders), adopt.c (what an earlier agent left),
- * host.c (interfaces and addresses), answer.c (the operator's questions).
+ * host.c (interfaces and addresses), answer.c and inquiry.c (the operator's questions).
  */
 #ifndef DAEMON_INTERNAL_H
 #define DAEMON_INTERNAL_H
@@ -10,6 +10,7 @@
 
 #include "control/control.h"
 #include "daemon/agent.h"
+#include "daemon/journal.h"
 #include "dataplane/dataplane.h"
 #include "netlink/netlink.h"
 
@@ -35,6 +36,7 @@ struct agent {
 	struct dataplane *dp;
 	struct netlink *nl;
 	struct control *control;
+	struct journal *journal;
 	struct event *ring_event, *xfrm_event, *route_event, *timer;
 	uint64_t started_ns;
 	uint64_t sweep_ns;	 /* next sweep */
@@ -67,6 +69,13 @@ void host_apply_exemptions(struct agent *agent);
 
 /* answer.c */
 json_t *agent_answer(void *arg, const json_t *request);
+
+/* inquiry.c: the operator's questions about pairs */
+json_t *inquiry_policy(struct agent *agent, const json_t *request);
+json_t *inquiry_peers(struct agent *agent, const json_t *request);
+json_t *inquiry_explain(struct agent *agent, const json_t *request);
+json_t *inquiry_events(struct agent *agent, const json_t *request);
+json_t *inquiry_connect(struct agent *agent, const json_t *request);
 
 /* agent.c */
 void agent_rearm(struct agent *agent);

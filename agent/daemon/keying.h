@@ -13,6 +13,7 @@
 
 struct agent;
 struct config;
+struct status;
 
 struct keying {
 	/* Called before anything is attached: a provider opens what it needs. Negative errno ends the start. May be NULL. */
@@ -34,6 +35,13 @@ struct keying {
 	void (*installed)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be, int error);
 	void (*rekey)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be);
 	void (*gone)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be);
+	/* What it knows for `status`: the parts about IKE and discovery. May be NULL. */
+	void (*report)(void *arg, struct status *status);
+	/*
+	 * What discovery says about an address now, one line for people; true when there is a key that would be used. -> false
+	 * with "" when that takes a question to somebody else. May be NULL.
+	 */
+	bool (*foresee)(void *arg, const struct hf_addr *remote, char *out, size_t out_max);
 	/* One line about the index-th thing an operator should mend, NULL beyond the last. May be NULL. */
 	const char *(*problem)(void *arg, size_t index);
 };

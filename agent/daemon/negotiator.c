@@ -14,9 +14,12 @@
 #include "base/nstime.h"
 #include "base/own.h"
 #include "base/table.h"
+#include "control/status.h"
+#include "daemon/chronicle.h"
 #include "daemon/internal.h"
 #include "daemon/negotiator.h"
 #include "discover/discover.h"
+#include "discover/keytext.h"
 #include "net/udp.h"
 
 /* Questions to discovery that wait for their answer, from the core and from the engine. */
@@ -28,7 +31,7 @@
 /* Of attempts that this host started; a peer's carry 0. */
 #define TAG_OURS 1
 
-enum asker { ASKER_CORE, ASKER_ENGINE };
+enum asker { ASKER_CORE, ASKER_ENGINE, ASKER_OPERATOR };
 
 struct question {
 	enum asker asker;
@@ -64,7 +67,16 @@ struct negotiator {
 	struct verdict verdicts[VERDICTS_MAX];
 	size_t verdict_count;
 	bool settling;
-	char problem[ERR_TEXT_MAX]; /* "" = none */
+	char key_text[KEYTEXT_MAX];  /* this host's public key, "" = none */
+	char problem[ERR_TEXT_MAX];  /* "" = none */
+	struct foresight *foresight; /* of the operator's question that is being asked, NULL = none */
+};
+
+/* What discovery says at once. */
+struct foresight {
+	char *out;
+	size_t out_max;
+	bool usable;
 };
 
 /* ---- children by SPI ---- */
@@ -115,6 +127,11 @@ static void answer_child(struct negotiator *negotiator, struct handle child, int
 		negotiator->verdicts[negotiator->verdict_count++] = (struct verdict){ child, error };
 }
 
+static struct journal *journal_of(const struct negotiator *negotiator)
+{
+	return negotiator->agent->journal;
+}
+
 static void tell_child(struct negotiator *negotiator, enum core_event_type type, const struct hf_pair *pair,
 		       const struct ike_output *out)
 {
@@ -134,6 +151,7 @@ static void on_child_up(struct negotiator *negotiator, const struct hf_pair *pai
 		answer_child(negotiator, out->child.child, -ENOBUFS);
 		return;
 	}
+	chronicle_child(journal_of(negotiator), pair, out, agent_now());
 	tell_child(negotiator, EVENT_CHILD_UP, pair, out);
 }
 
@@ -143,6 +161,7 @@ static void on_child_down(struct negotiator *negotiator, const struct hf_pair *p
 
 	if (known)
 		forget_child(negotiator, known);
+	chronicle_child_down(journal_of(negotiator), pair, out, agent_now());
 	tell_child(negotiator, EVENT_CHILD_DOWN, pair, out);
 }
 
@@ -154,6 +173,7 @@ static void on_down(struct negotiator *negotiator, const struct hf_pair *pair, c
 	struct core_event event = { .type = EVENT_NEGOTIATION_FAILED, .pair = *pair };
 	char text[PAIR_TEXT_MAX];
 
+	chronicle_down(journal_of(negotiator), pair, out, out->tag == TAG_OURS, agent_now());
 	if (out->down.was_up)
 		log_info("%s: IKE SA ended: %s", pair_format(text, pair), ike_reason_name(out->down.reason));
 	else if (out->down.reason != IKE_SUPERSEDED)
@@ -177,6 +197,7 @@ static void take(struct negotiator *negotiator, const struct ike_output *out)
 		ask(negotiator, ASKER_ENGINE, out->sa, &pair, out->tag);
 		break;
 	case IKE_UP:
+		chronicle_proof(journal_of(negotiator), &pair, out, negotiator->ike, agent_now());
 		log_info("%s: the peer has proved its key, as %s", pair_format(text, &pair),
 			 out->up.responder ? "initiator" : "responder");
 		break;
@@ -287,6 +308,8 @@ static void ask(struct negotiator *negotiator, enum asker asker, struct handle o
 		agent_event(negotiator->agent, &failed);
 		return;
 	}
+	if (!question && asker == ASKER_OPERATOR)
+		return;
 	if (!question) {
 		ike_answer(negotiator->ike, of, &none, agent_now());
 		return;
@@ -332,6 +355,31 @@ static void answer_engine(struct negotiator *negotiator, const struct question *
 	settle(negotiator);
 }
 
+static void answer_operator(struct negotiator *negotiator, const struct discover_answer *answer)
+{
+	struct foresight *foresight = negotiator->foresight;
+	char name[64];
+
+	if (!foresight)
+		return;
+	foresight->usable = is_usable(answer);
+	log_escape(name, sizeof(name), answer->name, strlen(answer->name));
+	snprintf(foresight->out, foresight->out_max, "%s%s%s", answer->reason, *name ? ", its name is " : "", name);
+}
+
+static bool foresee(void *arg, const struct hf_addr *remote, char *out, size_t out_max)
+{
+	struct negotiator *negotiator = arg;
+	struct foresight foresight = { .out = out, .out_max = out_max };
+	struct hf_pair pair = { .remote = *remote };
+
+	*out = '\0';
+	negotiator->foresight = &foresight;
+	ask(negotiator, ASKER_OPERATOR, HANDLE_NONE, &pair, 0);
+	negotiator->foresight = NULL;
+	return foresight.usable;
+}
+
 static void on_found(void *arg, uint64_t id, const struct hf_addr *addr, const struct discover_answer *answer)
 {
 	struct handle handle = { .index = (uint32_t)id, .generation = (uint32_t)(id >> 32) };
@@ -343,7 +391,13 @@ static void on_found(void *arg, uint64_t id, const struct hf_addr *addr, const s
 		return;
 	question = *known;
 	pool_put(&negotiator->questions, handle);
-	if (question.asker == ASKER_CORE)
+	/* The engine asks for this host's own attempt what the core has asked just before. */
+	if (question.asker == ASKER_CORE || (question.asker == ASKER_ENGINE && question.tag != TAG_OURS))
+		chronicle_found(journal_of(negotiator), &question.pair, answer, is_usable(answer),
+				question.asker == ASKER_ENGINE, agent_now());
+	if (question.asker == ASKER_OPERATOR)
+		answer_operator(negotiator, answer);
+	else if (question.asker == ASKER_CORE)
 		answer_core(negotiator, &question, answer);
 	else
 		answer_engine(negotiator, &question, answer);
@@ -368,6 +422,8 @@ static void start(struct negotiator *negotiator, const struct hf_pair *pair, boo
 	};
 	struct core_event failed = { .type = EVENT_NEGOTIATION_FAILED, .pair = *pair };
 
+	journal_write(journal_of(negotiator), pair, "ike", agent_now(), "IKE starts, %s",
+		      connect.fail_open ? "gives up after 7.5 s without an answer" : "gives up after a minute");
 	if (!ike_connect(negotiator->ike, &connect, agent_now()).generation)
 		agent_event(negotiator->agent, &failed);
 	settle(negotiator);
@@ -432,6 +488,32 @@ static void gone(void *arg, struct agent *agent, const struct hf_pair *pair, uin
 		ike_close_child(negotiator->ike, known->child, agent_now());
 	}
 	settle(negotiator);
+}
+
+static void report(void *arg, struct status *status)
+{
+	struct negotiator *negotiator = arg;
+	struct discover_counts found;
+	struct ike_counts ike;
+
+	ike_count(negotiator->ike, &ike);
+	discover_count(negotiator->discover, &found);
+	status->keying = (struct status_keying){
+		.present = true,
+		.key = negotiator->key_text,
+		.half_open = ike.half_open,
+		.established = ike.established,
+		.sas_max = ike.sas_max,
+		.children = ike.children,
+		.initiated = ike.initiated,
+		.responded = ike.responded,
+		.auth_failed = ike.auth_failed,
+		.pinned = found.hosts_pinned,
+		.listed = found.hosts_listed,
+		.directory_serial = found.directory_serial,
+		.directory_expires_s = found.directory_expires_s,
+		.directories_rejected = found.rejected,
+	};
 }
 
 static const char *problem(void *arg, size_t index)
@@ -515,6 +597,8 @@ static int load_key(struct negotiator *negotiator, const struct config *config, 
 			       config->key, strerror(-error));
 	error = sign_key_parse(&negotiator->key, view_of(text, len), config->key, err);
 	secret_wipe(text, sizeof(text));
+	if (error == 0)
+		keytext_format(negotiator->key_text, sign_key_spki(negotiator->key));
 	return error;
 }
 
@@ -647,6 +731,8 @@ const struct keying negotiator_keying = {
 	.installed = installed,
 	.rekey = rekey,
 	.gone = gone,
+	.report = report,
+	.foresee = foresee,
 	.problem = problem,
 };
 

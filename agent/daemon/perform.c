@@ -19,6 +19,46 @@
 /* Replay window, inbound (RFC 4303 3.4.3): several receive queues reorder, and a handoff holds ESP back for 128 packets. */
 #define REPLAY_WINDOW 256
 
+/* What the gate shows from now on, and why. Not what is too short to be seen: HOLD comes with every attempt. */
+static void write_gate(struct agent *agent, const struct action *action)
+{
+	struct peer_view peer = { .failures = 0 };
+	uint64_t now = agent_now(), left = nstime_until(action->gate.value.until_ns, now) / NSTIME_MS;
+	const char *reason;
+
+	core_find(agent->core, &peer, &action->pair);
+	reason = peer.failures ? failure_name(peer.failure) : "decided";
+	switch (action->gate.present ? action->gate.value.verdict : 0) {
+	case HF_VERDICT_SECURE:
+		journal_write(agent->journal, &action->pair, "secure", now, "the gate lets ESP pass and nothing clear");
+		break;
+	case HF_VERDICT_CLEAR:
+		journal_write(agent->journal, &action->pair, "clear", now, "in clear for %llu s: %s",
+			      (unsigned long long)(left + 999) / 1000, reason);
+		break;
+	case HF_VERDICT_BLOCK:
+		journal_write(agent->journal, &action->pair, "denied", now, "nothing passes for %llu s: %s",
+			      (unsigned long long)(left + 999) / 1000, reason);
+		break;
+	default:
+		break;
+	}
+}
+
+static void write_drained(struct agent *agent, const struct action *action, const struct dataplane_drained *drained)
+{
+	static const char *const how[] = {
+		[DRAIN_SEALED] = "sent, sealed",
+		[DRAIN_CLEAR] = "sent in clear",
+		[DRAIN_DENY] = "dropped, their senders told",
+	};
+
+	if (drained->packets)
+		journal_write(agent->journal, &action->pair, action->drain.how == DRAIN_DENY ? "dropped" : "released",
+			      agent_now(), "%u waiting packet%s %s", drained->packets, drained->packets == 1 ? "" : "s",
+			      how[action->drain.how]);
+}
+
 static void answer(struct agent *agent, const struct action *action, struct core_event *event)
 {
 	event->peer = action->peer;
@@ -81,8 +121,11 @@ static void sa_add(struct agent *agent, const struct action *action)
 		if (event.error < 0)
 			xfrm_state_del(agent->nl, &action->pair.local, action->sa.child.spi_in_be, NULL);
 	}
-	if (event.error < 0)
+	if (event.error < 0) {
 		log_error("%s", err.text);
+		journal_write(agent->journal, &action->pair, "refused", agent_now(), "the kernel took no SA: %s",
+			      strerror(-event.error));
+	}
 	answer(agent, action, &event);
 	if (agent->keying->installed && action->sa.in)
 		agent->keying->installed(agent->keying_arg, agent, &action->pair, action->sa.child.spi_in_be,
@@ -121,6 +164,7 @@ static void gate(struct agent *agent, const struct action *action)
 	char text[PAIR_TEXT_MAX];
 	int error;
 
+	write_gate(agent, action);
 	if (!action->gate.present) {
 		dataplane_gate_del(agent->dp, &action->pair);
 		return;
@@ -153,12 +197,13 @@ static void drain(struct agent *agent, const struct action *action)
 		.policy_later = action->drain.policy_later,
 	};
 	struct core_event event = { .type = EVENT_DRAINED };
-	struct dataplane_drained drained;
+	struct dataplane_drained drained = { 0 };
 	struct err err = ERR_NONE;
 
 	event.error = dataplane_drain(agent->dp, &action->pair, &order, agent_now(), &drained, &err);
 	if (event.error < 0)
 		log_error("%s", err.text);
+	write_drained(agent, action, &drained);
 	/*
 	 * A kernel that refuses is not asked again at once, nor a queue whose next packet is not there yet: the sweep
 	 * comes back to what still waits.

@@ -35,4 +35,35 @@
 #define CONTROL_LINE "line"
 #define CONTROL_PAIRS "pairs"
 
+/*
+ * {"command": "peers"}, with "address" only those of that remote address, with "after" those behind that reqid. Answer: peers: array of
+ * local, remote, state, since, failures, failure, verdict, ..., sent and received (packets, bytes) where SAs stand; next: the reqid to
+ * ask on with, null when these were the last; total.
+ */
+#define CONTROL_PEERS "peers"
+#define CONTROL_AFTER "after"
+#define CONTROL_NEXT "next"
+
+/*
+ * {"command": "explain", "address": TEXT}: the answer to policy-test and with it would: array of sentences about a packet that is
+ * sent now; discovery: what is known of its key; and for each pair what `peers` says, and events: array of time, event, text, times, last.
+ */
+#define CONTROL_EXPLAIN "explain"
+#define CONTROL_WOULD "would"
+#define CONTROL_DISCOVERY "discovery"
+#define CONTROL_EVENTS "events"
+
+/*
+ * {"command": "events", "after": NUMBER}: the steps of all pairs behind that number; without "after" none, which is where to begin. Answer:
+ * last: to ask on with; lost: how many are no longer there; events: array of number, time, local, remote, event, text.
+ */
+#define CONTROL_LAST "last"
+#define CONTROL_LOST "lost"
+
+/*
+ * {"command": "connect", "address": TEXT}: begins what a first packet would begin. Answer: local, remote, state, group. It comes back at
+ * once; `peers` tells what becomes of it.
+ */
+#define CONTROL_CONNECT "connect"
+
 #endif

@@ -145,6 +145,20 @@ static void test_wrong_usage(void **state)
 		{ "policy test", "holdfast: policy test takes one address; see holdfast help policy\n" },
 		{ "policy test ::1 ::2", "holdfast: policy test takes one address; see holdfast help policy\n" },
 		{ "policy test host", "holdfast: \"host\" is not an IPv4 or IPv6 address; see holdfast help policy\n" },
+		{ "peers host", "holdfast: \"host\" is not an IPv4 or IPv6 address; see holdfast help peers\n" },
+		{ "peers ::1 ::2", "holdfast: peers takes one address, or none; see holdfast help peers\n" },
+		{ "explain", "holdfast: explain takes one address; see holdfast help explain\n" },
+		{ "explain 192.0.2.300",
+		  "holdfast: \"192.0.2.300\" is not an IPv4 or IPv6 address; see holdfast help explain\n" },
+		{ "explain ::1 ::2", "holdfast: explain takes one address; see holdfast help explain\n" },
+		{ "explain ::1 --force", "holdfast: explain has no option --force; see holdfast help explain\n" },
+		{ "watch ::1 ::2", "holdfast: watch takes one address, or none; see holdfast help watch\n" },
+		{ "watch it", "holdfast: \"it\" is not an IPv4 or IPv6 address; see holdfast help watch\n" },
+		{ "connect", "holdfast: connect takes one address; see holdfast help connect\n" },
+		{ "connect 192.0.2.0/24",
+		  "holdfast: \"192.0.2.0/24\" is not an IPv4 or IPv6 address; see holdfast help connect\n" },
+		{ "conect ::1",
+		  "holdfast: there is no command \"conect\": did you mean connect?; see holdfast help\n" },
 		{ "doctor please", "holdfast: doctor takes no words behind it; see holdfast help doctor\n" },
 		{ "unload all", "holdfast: unload takes no words behind it; see holdfast help unload\n" },
 		{ "version 2", "holdfast: version takes no words behind it; see holdfast help version\n" },
@@ -164,7 +178,8 @@ static void test_wrong_usage(void **state)
 
 static void test_help(void **state)
 {
-	static const char *const commands[] = { "run", "status", "policy", "doctor", "unload", "help", "version" };
+	static const char *const commands[] = { "run",	  "status", "peers",  "explain", "watch", "connect",
+						"policy", "doctor", "decode", "unload",	 "help",  "version" };
 	char arguments[64];
 
 	(void)state;

@@ -3,6 +3,7 @@
  * The operator's socket on a loop of its own: requests, nonsense, limits, and who holds the path; and the answers
  * that are made for it.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -349,6 +350,7 @@ static void test_answers(void **state)
 {
 	struct policy_entry storage[2];
 	struct answer_pair pair = { .known = true, .gated = true };
+	const struct answer_clock clock = { .now = 10 * NSTIME_S, .wall_ns = 1700000010 * NSTIME_S };
 	struct hf_addr addr;
 	struct policy policy;
 
@@ -360,7 +362,7 @@ static void test_answers(void **state)
 	assert_int_equal(policy_finish(&policy, NULL), 0);
 
 	addr_parse(&addr, "203.0.113.9", NULL);
-	expect_json(answer_policy_test(&policy, &addr, NULL, 0, 0),
+	expect_json(answer_policy_test(&policy, &addr, NULL, 0, &clock),
 		    "{\"address\":\"203.0.113.9\",\"group\":\"clear\",\"pairs\":[]}");
 	addr_parse(&addr, "192.0.2.9", NULL);
 	pair.pair.remote = addr;
@@ -372,17 +374,56 @@ static void test_answers(void **state)
 	pair.gate.verdict = HF_VERDICT_BLOCK;
 	pair.gate.group = HF_GROUP_PRIVATE;
 	pair.gate.until_ns = 70 * NSTIME_S + 1;
-	expect_json(answer_policy_test(&policy, &addr, &pair, 1, 10 * NSTIME_S),
+	expect_json(answer_policy_test(&policy, &addr, &pair, 1, &clock),
 		    "{\"address\":\"192.0.2.9\",\"group\":\"private\",\"prefix\":\"192.0.2.0/24\",\"file\":"
 		    "\"/p/private\",\"line\":3,\"pairs\":[{\"local\":\"192.0.2.1\",\"remote\":\"192.0.2.9\",\"state\":"
 		    "\"denied\",\"since\":5,\"failures\":2,\"failure\":\"the peer has no key\",\"verdict\":\"block\","
 		    "\"verdict_group\":\"private\",\"seconds_left\":61}]}");
 	pair.known = false;
 	pair.gate.until_ns = 0;
-	expect_json(answer_policy_test(&policy, &addr, &pair, 1, 10 * NSTIME_S),
+	expect_json(answer_policy_test(&policy, &addr, &pair, 1, &clock),
 		    "{\"address\":\"192.0.2.9\",\"group\":\"private\",\"prefix\":\"192.0.2.0/24\",\"file\":"
 		    "\"/p/private\",\"line\":3,\"pairs\":[{\"local\":\"192.0.2.1\",\"remote\":\"192.0.2.9\","
 		    "\"verdict\":\"block\",\"verdict_group\":\"private\",\"seconds_left\":null}]}");
+}
+
+/* Only what is known of a pair is said, with times of the wall clock. */
+static void test_pair(void **state)
+{
+	const struct answer_clock clock = { .now = 10 * NSTIME_S, .wall_ns = 1700000010 * NSTIME_S };
+	const struct answer_step steps[] = {
+		{ .first_ns = 9 * NSTIME_S, .last_ns = 9500 * NSTIME_MS, .times = 3, .what = "held", .text = "why" }
+	};
+	struct answer_pair pair = { .known = true };
+	json_t *json;
+
+	(void)state;
+	addr_parse(&pair.pair.local, "192.0.2.1", NULL);
+	addr_parse(&pair.pair.remote, "2001:db8::9", NULL);
+	pair.peer.state = PEER_SECURE;
+	pair.peer.since_ns = 4 * NSTIME_S;
+	json = answer_pair_json(&pair, &clock);
+	expect_json(json, "{\"local\":\"192.0.2.1\",\"remote\":\"2001:db8::9\",\"state\":\"secure\",\"since\":6,"
+			  "\"failures\":0}");
+	pair.peer.spi_in_be = htonl(0xabc);
+	pair.peer.spi_out_be = htonl(0x12345678);
+	pair.sent = (struct answer_use){ true, 7, 1400 };
+	pair.source = "pin";
+	pair.name = "b";
+	pair.key = "0011223344556677";
+	pair.suite = "";
+	pair.steps = steps;
+	pair.step_count = 1;
+	json = answer_pair_json(&pair, &clock);
+	assert_string_equal(json_string_value(json_object_get(json, "spi_in")), "00000abc");
+	assert_string_equal(json_string_value(json_object_get(json, "spi_out")), "12345678");
+	assert_string_equal(json_string_value(json_object_get(json, "key_source")), "pin");
+	assert_null(json_object_get(json, "suite"));
+	assert_null(json_object_get(json, "received"));
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "sent"), "bytes")), 1400);
+	expect_json(json_incref(json_array_get(json_object_get(json, "events"), 0)),
+		    "{\"time\":1700000009.0,\"event\":\"held\",\"text\":\"why\",\"times\":3,\"last\":1700000009.5}");
+	json_decref(json);
 }
 
 /* Every counter arrives under its own name: each gets another value. */
@@ -429,6 +470,17 @@ static void test_status(void **state)
 	assert_int_equal(json_array_size(json_object_get(json, "interfaces")), 2);
 	assert_int_equal(json_array_size(json_object_get(json, "problems")), 0);
 	assert_int_equal(json_array_size(json_object_get(json, "limits")), 7);
+	/* A driver of a test has no IKE: nothing is said of it. */
+	assert_null(json_object_get(json, "ike"));
+	json_decref(json);
+
+	status.keying =
+		(struct status_keying){ .present = true, .key = "", .established = 4, .half_open = 2, .pinned = 9 };
+	json = status_json(&status);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "ike"), "established")), 4);
+	assert_true(json_is_null(json_object_get(json_object_get(json, "ike"), "key")));
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "discovery"), "pinned")), 9);
+	assert_true(json_is_null(json_object_get(json_object_get(json, "discovery"), "directory_expires")));
 	json_decref(json);
 }
 
@@ -441,7 +493,7 @@ int main(void)
 		cmocka_unit_test(test_path),	     cmocka_unit_test(test_dead_agent),
 		cmocka_unit_test(test_foreign_file), cmocka_unit_test(test_successor),
 		cmocka_unit_test(test_strangers),    cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_pair),	     cmocka_unit_test(test_status),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, make_folder, remove_folder);
