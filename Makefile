@@ -92,8 +92,11 @@ KEY_SRC     := $(wildcard tests/net/fixedkey/*.c)
 FIXEDKEY    := $(if $(KEY_SRC),$(B)/tests/fixedkey)
 PEER_SRC    := $(if $(filter agent/ike/engine.c,$(AGENT_SRC)),$(wildcard tests/net/ikepeer/*.c))
 IKEPEER     := $(if $(PEER_SRC),$(B)/tests/ikepeer)
+# Two programs over one world of engines: by seed, and by every order of messages.
+SIM_PROGS   := $(if $(filter agent/ike/engine.c,$(AGENT_SRC)),$(patsubst %.c,$(B)/%,$(wildcard tests/sim/sim.c tests/sim/explore.c)))
+SIM_SRC     := $(filter-out tests/sim/sim.c tests/sim/explore.c,$(wildcard tests/sim/*.c))
 NET_PROGS   := $(LAB_PROGS) $(PROBE) $(FIXEDKEY) $(IKEPEER)
-TEST_SRC    := $(filter-out %.bpf.c,$(wildcard tests/unit/*.c tests/bpf/*.c tests/bench/*.c)) $(LAB_SRC) $(PROBE_SRC) $(KEY_SRC) $(PEER_SRC)
+TEST_SRC    := $(filter-out %.bpf.c,$(wildcard tests/unit/*.c tests/bpf/*.c tests/bench/*.c tests/sim/*.c)) $(LAB_SRC) $(PROBE_SRC) $(KEY_SRC) $(PEER_SRC)
 
 OBJS := $(call objs,$(AGENT_SRC) $(TEST_SRC))
 
@@ -101,7 +104,7 @@ OBJS := $(call objs,$(AGENT_SRC) $(TEST_SRC))
 all: $(LIB) $(SKELS) $(PROGRAM)
 
 # Everything `make check` needs; `make lab` only what a scenario needs.
-programs: all $(UNIT_PROGS) $(BPF_PROGS) $(NET_PROGS)
+programs: all $(UNIT_PROGS) $(BPF_PROGS) $(SIM_PROGS) $(NET_PROGS)
 lab: all $(NET_PROGS)
 
 # ---- BPF: .bpf.c -> .bpf.o -> .skel.h ------------------------------------------------------------------------------
@@ -159,6 +162,9 @@ $(B)/tests/fixedkey: $(call objs,$(KEY_SRC)) $(LIB)
 $(B)/tests/ikepeer: $(call objs,$(PEER_SRC)) $(LIB)
 	$(call link)
 
+$(SIM_PROGS): $(B)/tests/%: $(B)/obj/tests/%.o $(call objs,$(SIM_SRC)) $(LIB)
+	$(call link)
+
 # Fuzzing needs its own objects: the whole library with the fuzzer's coverage in it, always by clang.
 FUZZ_ARGS  = -std=gnu11 $(WARN) $(DEFS) $(INC) -O1 -g -fno-omit-frame-pointer $(PKG_CFLAGS)
 $(B)/fuzz/%.o: %.c $(B)/.flags | $(SKELS)
@@ -187,7 +193,7 @@ FORCE:
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
 # tests/run does the counting; the parts leave "passed failed skipped" in $(B)/check/PART.
-.PHONY: check check-unit check-bpf check-net check-vm check-fuzz fuzz-programs analyze bench fuzz tidy demo
+.PHONY: check check-unit check-sim sim check-bpf check-net check-vm check-fuzz fuzz-programs analyze bench fuzz tidy demo
 export HF_SRC := $(CURDIR)
 export HF_BUILD = $(abspath $(B))
 export B
@@ -208,6 +214,8 @@ check:
 	@+$(RUN) check
 check-unit: $(UNIT_PROGS)
 	@$(RUN) unit
+check-sim: $(SIM_PROGS)
+	@$(RUN) sim
 check-bpf: $(BPF_PROGS)
 	@$(RUN) bpf
 check-net: lab
@@ -236,6 +244,13 @@ check-fuzz:
 	@+$(RUN) fuzzers
 fuzz: $(if $(T),$(B)/tests/fuzz/fuzz_$(T),$(FUZZ_PROGS))
 	@$(RUN) fuzz $(TIME) $^
+
+# make sim SEEDS=100000 FROM=1: a campaign; and every order of more messages than `make check` has the time for.
+SEEDS ?= 10000
+FROM  ?= 1
+sim: $(SIM_PROGS)
+	@nice $(B)/tests/sim/sim --seeds $(FROM) $(SEEDS)
+	@nice $(B)/tests/sim/explore --deep
 
 demo: lab
 	@tests/demo
@@ -284,11 +299,13 @@ help:
 #: make analyze      gcc -fanalyzer and clang --analyze over base, crypto, ike, core
 #: make tidy         floors, purity, SPDX, length and format of the sources
 #: make check-unit   tests/unit                                        ONLY=pattern
+#: make check-sim    engines in seeded weather, and every order of messages
 #: make check-bpf    tests/bpf on the running kernel (root)            ONLY=pattern
 #: make check-fuzz   every fuzz target for a short while               FUZZ_SECONDS=20 ONLY=pattern
 #: make check-net    scenarios in tests/net, best tier of the lab      ONLY=pattern TIER=host|uml|vm
 #: make check-vm     bpf and net under virtme-ng                       KERNEL=6.1|6.12|7 SHORT=1 ONLY=pattern
 #: make bench        numbers: a table and $(B)/bench/*.json          ONLY=ike|gate|throughput|release
+#: make sim          a campaign of the simulator                       SEEDS=100000 FROM=1
 #: make fuzz         libFuzzer                                         T=name TIME=seconds
 #: make lab          only the programs that scenarios need
 #: make setup        install the Debian 12 packages that are missing   LEVEL=vm: also what check-vm needs

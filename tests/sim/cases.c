@@ -9,7 +9,7 @@
 #define SETTLED (150 * NSTIME_S) /* refused rekeys come again after 15 s, losers and replaced ones go within 30 s */
 
 const struct collision collisions[] = {
-	{ "both connect", { WISH_CONNECT, WISH_CONNECT }, false, 1, 1, 1, 1, 2 },
+	{ "both connect", { WISH_CONNECT, WISH_CONNECT }, false, 1, 1, 1, 2, 3 },
 	{ "both connect, slow kernels", { WISH_CONNECT, WISH_CONNECT }, true, 1, 1, 1, 0, 1 },
 	{ "one connects", { WISH_CONNECT, WISH_NOTHING }, true, 1, 1, 1, 2, 3 },
 	{ "both rekey the Child SA", { WISH_REKEY_CHILD, WISH_REKEY_CHILD }, false, 1, 1, 1, 2, 3 },
