@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a stranger can do: datagrams of any kind into engines in any state, from the peer's address or another. To come further than the
- * first check they may take over SPIs, length and version from what is there, or be copies of real datagrams with octets changed.
+ * first check they may take over SPIs, message ID, length and version from what is there, or be copies of real datagrams with
+ * octets changed.
  *
  * Without time passing, nothing that was established may change by it, and an engine that knows nobody answers with no
  * more than it was sent.
@@ -71,10 +72,20 @@ static size_t compose(struct reader *script, uint8_t *out, unsigned int help)
 	return len;
 }
 
-static void adorn(uint8_t *octets, size_t len, unsigned int help, const struct sa *sa)
+enum expected { EXPECTED_REQUEST = 1 << 6, EXPECTED_RESPONSE = 1 << 7 };
+
+static void adorn(uint8_t *octets, size_t len, unsigned int help, unsigned int which, const struct sa *sa)
 {
 	if (len < HEADER_LEN)
 		return;
+	if (sa && which & (EXPECTED_REQUEST | EXPECTED_RESPONSE)) {
+		uint32_t mid = which & EXPECTED_REQUEST ? sa->recv_mid : sa->request.mid;
+
+		octets[19] = (which & EXPECTED_REQUEST ? 0 : FLAG_RESPONSE) | (sa->initiator ? 0 : FLAG_INITIATOR);
+		octets[20] = octets[21] = 0;
+		octets[22] = (uint8_t)(mid >> 8);
+		octets[23] = (uint8_t)mid;
+	}
 	if (help & HELP_SPIS && sa) {
 		memcpy(octets, sa->spi_i, SPI_LEN);
 		memcpy(octets + SPI_LEN, sa->spi_r, SPI_LEN);
@@ -140,7 +151,7 @@ static bool datagram(struct reader *script)
 		path.local_port = path.remote_port = 4500;
 	memset(octets, 0, 4);
 	len = compose(script, octets + marker, help);
-	adorn(octets + marker, len, help, sa);
+	adorn(octets + marker, len, help, which, sa);
 	ike_datagram(end->ike, &path, view_of(octets, len + marker), stage->now);
 	stage_drain(to);
 	if (alone && !(help & HELP_COPY))
