@@ -7,6 +7,8 @@
 
 #include "base/addr.h"
 
+uint8_t duo_poison;
+
 static void draw(void *arg, void *out, size_t len)
 {
 	struct duo_host *host = arg;
@@ -47,8 +49,9 @@ static void make_engine(struct duo_host *host)
 {
 	struct err err = ERR_NONE;
 
-	host->memory = calloc(1, ike_memory(&host->options));
+	host->memory = malloc(ike_memory(&host->options));
 	assert(host->memory);
+	memset(host->memory, duo_poison, ike_memory(&host->options));
 	host->ike = ike_init(host->memory, &host->options, &err);
 	assert(host->ike);
 }

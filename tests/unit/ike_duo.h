@@ -59,6 +59,9 @@ struct duo {
 	unsigned int sent[2];
 };
 
+/* What engines' memory holds before they have it. */
+extern uint8_t duo_poison;
+
 /* duo_start makes two hosts with Ed25519 keys, each knowing the other's. `change` may alter host i's options first. */
 void duo_start(struct duo *duo, void (*change)(struct ike_options *options, unsigned int i));
 void duo_end(struct duo *duo);
