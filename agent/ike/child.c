@@ -165,6 +165,15 @@ void kid_replace(struct ike *ike, struct kid *old, struct kid *heir, uint64_t no
 	old->drop_ns = nstime_add(now, IKE_REPLACED_LIFE);
 }
 
+void kid_supplant(struct ike *ike, struct kid *old, struct kid *heir, uint64_t now)
+{
+	kid_quiet(ike, old);
+	old->heir = kid_ref(ike, heir);
+	old->supplanted = true;
+	old->rekey_wanted = false;
+	old->rekey_ns = nstime_add(now, IKE_REPLACED_LIFE);
+}
+
 /* ---- negotiation ---- */
 
 void child_encap(struct child *child, const struct sa *sa)

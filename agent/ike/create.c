@@ -125,6 +125,20 @@ static bool has_live_kid(const struct ike *ike, const struct sa *sa)
 	return false;
 }
 
+/*
+ * A further Child SA for the two hosts takes the place of the one that stands: Libreswan makes it so after its IKE SA of a crossing was
+ * deleted. Not while something else is being done with that one.
+ */
+static int find_supplanted(const struct ike *ike, const struct sa *sa, struct kid **old)
+{
+	if (!has_live_kid(ike, sa))
+		return sa->request.kind == REQUEST_NEW_CHILD ? NOTIFY_NO_ADDITIONAL_SAS : 0;
+	for (struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next))
+		if (kid->state == KID_UP && !kid->heir)
+			*old = kid;
+	return *old && !sa->work ? 0 : NOTIFY_TEMPORARY_FAILURE;
+}
+
 /* Which Child SA the request is about: 0 and *old (NULL: a new one), or the notify that refuses. */
 static int find_old(struct ike *ike, const struct sa *sa, const struct notify *rekey, struct kid **old)
 {
@@ -134,7 +148,7 @@ static int find_old(struct ike *ike, const struct sa *sa, const struct notify *r
 	if (sa->request.kind == REQUEST_REKEY_SA)
 		return NOTIFY_TEMPORARY_FAILURE;
 	if (!rekey)
-		return has_live_kid(ike, sa) || sa->request.kind == REQUEST_NEW_CHILD ? NOTIFY_NO_ADDITIONAL_SAS : 0;
+		return find_supplanted(ike, sa, old);
 	if (rekey->protocol != PROTOCOL_ESP || rekey->spi.len != sizeof(spi_be))
 		return NOTIFY_CHILD_SA_NOT_FOUND;
 	memcpy(&spi_be, rekey->spi.at, sizeof(spi_be));
@@ -175,6 +189,7 @@ static int start_child(struct ike *ike, struct received *in, struct work *work, 
 	ike_random(ike, &work->private, sizeof(work->private));
 	work->mid = in->header.mid;
 	work->old_kid = old ? kid_ref(ike, old) : 0;
+	work->supplants = old && !chain_notify(&in->chain, NOTIFY_REKEY_SA);
 	rc = agree(ike, in, work, &child, low_nonce);
 	if (rc)
 		return rc;
@@ -190,8 +205,8 @@ static int start_child(struct ike *ike, struct received *in, struct work *work, 
 	work->kid = kid_ref(ike, kid);
 	if (ours && old && ours->old_kid == work->old_kid)
 		ours->rival = work->kid; /* both at once: settled when our response is there */
-	/* The peer switches first; a new one has nothing to switch from. */
-	kid_up(ike, kid, !old, old ? old->child.spi_in_be : 0);
+	/* In a rekey the peer switches first; a new one has nothing to switch from, or nobody says when. */
+	kid_up(ike, kid, !old || work->supplants, old ? old->child.spi_in_be : 0);
 	return 0;
 }
 
@@ -249,6 +264,7 @@ static void respond(struct ike *ike, struct sa *sa, struct kid *kid, int error, 
 {
 	struct work *work = sa_peer_work(ike, sa), *ours = sa_work(ike, sa);
 	struct kid *old = kid_at(ike, work->old_kid);
+	bool supplants = work->supplants;
 	struct message message;
 
 	if (!error && write_response(ike, sa, &message, work, kid))
@@ -267,7 +283,9 @@ static void respond(struct ike *ike, struct sa *sa, struct kid *kid, int error, 
 		sa_drop(ike, sa, IKE_OUR_TROUBLE, now);
 		return;
 	}
-	if (old && !old->heir && !(ours && ours->rival == kid_ref(ike, kid)))
+	if (old && supplants)
+		kid_supplant(ike, old, kid, now);
+	else if (old && !old->heir && !(ours && ours->rival == kid_ref(ike, kid)))
 		kid_replace(ike, old, kid, now);
 }
 

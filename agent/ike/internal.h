@@ -70,6 +70,7 @@ struct kid {
 	bool quiet;	    /* no longer sent with */
 	bool in_auth;	    /* made by IKE_AUTH: its response waits for ike_installed */
 	bool rekey_wanted;
+	bool supplanted;	      /* another was made without a word about this one: deleted at rekey_ns */
 	bool unwanted;		      /* closed by the caller before its kernel had it */
 	bool gone;		      /* deleted on both sides; its inbound SA stays for packets under way */
 	uint32_t heir;		      /* 1 + index of the child that replaces this one, as far as known */
@@ -227,10 +228,10 @@ struct work {
 	uint32_t spi_in_be; /* of the Child SA we offer */
 	/* Child SA and IKE SA being made */
 	struct suite suite;
-	uint32_t kid;	  /* 1 + index: being made */
-	uint32_t old_kid; /* being replaced */
-	uint32_t rival;	  /* ours: what the peer's rekey of the same made meanwhile */
-	bool transport;
+	uint32_t kid;		  /* 1 + index: being made */
+	uint32_t old_kid;	  /* being replaced */
+	uint32_t rival;		  /* ours: what the peer's rekey of the same made meanwhile */
+	bool supplants;		  /* the peer made a further one without REKEY_SA */
 	bool initial_contact;	  /* the peer said so */
 	uint16_t child_error;	  /* notify that answers instead of a Child SA */
 	uint8_t spi_new[SPI_LEN]; /* rekey of an IKE SA: ours */
@@ -452,6 +453,8 @@ void kid_linger(struct ike *ike, struct kid *kid, uint64_t now);
 void kid_quiet(struct ike *ike, struct kid *kid);
 /* kid_replace: `heir` stands for `old` from now on. */
 void kid_replace(struct ike *ike, struct kid *old, struct kid *heir, uint64_t now);
+/* kid_supplant: `heir` was made beside it; it sends no more, and is deleted if the peer does not. */
+void kid_supplant(struct ike *ike, struct kid *old, struct kid *heir, uint64_t now);
 uint32_t child_spi(struct ike *ike, const struct sa *sa);
 /* child_write_spi writes the SA payload: all of the offer, or without one the suite that was chosen. */
 void child_write_spi(struct message *message, const struct offer *offer, const struct suite *suite, uint32_t spi_in_be);

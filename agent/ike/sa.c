@@ -363,6 +363,9 @@ static void expire_kids(struct ike *ike, struct sa *sa, uint64_t now)
 			kid->drop_ns = nstime_add(now, IKE_REPLACED_LIFE); /* an exchange waits for it */
 		} else if (now >= kid->drop_ns) {
 			kid_remove(ike, kid);
+		} else if (now >= kid->rekey_ns && kid->supplanted) {
+			kid->rekey_ns = NSTIME_NEVER;
+			kid->state = KID_DELETING;
 		} else if (now >= kid->rekey_ns) {
 			sa->wants |= WANT_REKEY_KID;
 			kid->rekey_ns = NSTIME_NEVER;

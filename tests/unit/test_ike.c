@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "ike/internal.h"
 #include "ike_duo.h"
 
 static struct duo duo;
@@ -124,18 +125,39 @@ static void test_crossing(void **state)
 	duo_end(&duo);
 }
 
-static void test_cookie(void **state)
+/* A peer that makes a further Child SA without REKEY_SA (Libreswan after a crossing) gets it; the old one sends no more and goes. */
+static void test_supplanted_child(void **state)
 {
+	uint32_t first;
+	struct sa *sa;
+
 	(void)state;
 	duo_start(&duo, NULL);
+	duo_connect(&duo, 0);
+	duo_run(&duo);
+	first = duo.host[1].kids[0].keys.spi_in_be;
+	sa = pool_get(&duo.host[0].ike->sas, duo.host[0].sa);
+	sa->wants |= WANT_NEW_KID;
+	ike_probe(duo.host[0].ike, duo.host[0].sa, duo.now);
+	duo_drain(&duo, 0);
+	duo_run(&duo);
+	assert_int_equal(duo.host[1].kid_count, 2);
+	assert_int_equal(duo_sending(&duo, 1), 1);
+	assert_true(duo_agree(&duo));
+	duo_pass(&duo, 40 * NSTIME_S);
+	assert_up(1);
+	assert_int_equal(duo.host[0].kid_count, 1);
+	assert_int_equal(duo.host[1].kid_count, 1);
+	assert_int_not_equal(duo.host[1].kids[0].keys.spi_in_be, first);
 	duo_end(&duo);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_set_up),	 cmocka_unit_test(test_rekey_child), cmocka_unit_test(test_rekey_sa),
-		cmocka_unit_test(test_crossing), cmocka_unit_test(test_cookie),
+		cmocka_unit_test(test_set_up),		 cmocka_unit_test(test_rekey_child),
+		cmocka_unit_test(test_rekey_sa),	 cmocka_unit_test(test_crossing),
+		cmocka_unit_test(test_supplanted_child),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
