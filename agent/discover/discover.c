@@ -159,6 +159,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 static int open_directory(struct discover *discover, const struct discover_options *options, struct event_base *base,
 			  struct err *err)
 {
+	const struct origin_options origin = { options->directory, options->directory_ca, options->refresh_s };
 	const struct timeval minute = { .tv_sec = TICK_S };
 	int rc;
 
@@ -169,8 +170,7 @@ static int open_directory(struct discover *discover, const struct discover_optio
 		return err_set(err, -ENOMEM, "out of memory");
 	rc = listing_open(&discover->listing, options, wall_clock(), err);
 	if (rc == 0)
-		rc = origin_open(&discover->origin, options->directory, options->refresh_s, base, on_text, discover,
-				 err);
+		rc = origin_open(&discover->origin, &origin, base, on_text, discover, err);
 	if (rc < 0)
 		return rc;
 	if (base)

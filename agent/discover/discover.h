@@ -59,6 +59,7 @@ struct discover_options {
 	const char *directory;	   /* signed directory: a file, or an https:// URL; NULL = none */
 	const char *directory_key; /* minisign public key: text or file; needed with a directory */
 	const char *directory_id;  /* the directory's id as written in its header; NULL = any */
+	const char *directory_ca;  /* of a URL: file of CA certificates; NULL = the system's */
 	const char *state_dir;	   /* where high-water marks and the last good directory are kept */
 	uint64_t refresh_s;	   /* of a URL; 0 = 3600 */
 };

@@ -21,10 +21,15 @@ static int find_kind(const struct origin_kind **kind, const char *place, struct 
 		*kind = &origin_file;
 		return 0;
 	}
-	return err_set(err, -EINVAL, "directory = %s is not an absolute path: start it with /", place);
+	if (strncmp(place, "https://", 8) == 0) {
+		*kind = &origin_url;
+		return 0;
+	}
+	return err_set(err, -EINVAL, "directory = %s is neither an absolute path nor an https:// URL: correct it",
+		       place);
 }
 
-int origin_open(struct origin **out, const char *place, uint64_t refresh_s, struct event_base *base,
+int origin_open(struct origin **out, const struct origin_options *options, struct event_base *base,
 		origin_callback *callback, void *arg, struct err *err)
 {
 	OWN_FREE struct origin *origin = calloc(1, sizeof(*origin));
@@ -32,9 +37,9 @@ int origin_open(struct origin **out, const char *place, uint64_t refresh_s, stru
 
 	if (!origin)
 		return err_set(err, -ENOMEM, "out of memory");
-	rc = find_kind(&origin->kind, place, err);
+	rc = find_kind(&origin->kind, options->place, err);
 	if (rc == 0)
-		rc = origin->kind->open(&origin->own, place, refresh_s, base, callback, arg, err);
+		rc = origin->kind->open(&origin->own, options, base, callback, arg, err);
 	if (rc == 0)
 		*out = TAKE(origin);
 	return rc;

@@ -15,11 +15,16 @@ struct origin;
 /* Called with a text and its signature (valid during the call), or with `err` when they could not be had. */
 typedef void origin_callback(void *arg, struct view text, struct view signature, const struct err *err);
 
+struct origin_options {
+	const char *place;  /* a path, or an https:// URL */
+	const char *ca;	    /* of a URL: file of CA certificates; NULL = the system's */
+	uint64_t refresh_s; /* of a URL; 0 = 3600 */
+};
+
 /*
- * origin_open begins to watch; the first text comes with the first origin_poll. `place` is a path, or a URL. Without an event_base only polls bring texts. refresh_s
- * is a URL's; 0 = 3600.
+ * origin_open begins to watch; the first text comes with the first origin_poll. Without an event_base only polls bring texts, and a URL is an error.
  */
-int origin_open(struct origin **out, const char *place, uint64_t refresh_s, struct event_base *base,
+int origin_open(struct origin **out, const struct origin_options *options, struct event_base *base,
 		origin_callback *callback, void *arg, struct err *err);
 void origin_close(struct origin *origin);
 
@@ -30,12 +35,12 @@ void origin_poll(struct origin *origin, bool again);
 
 /* A kind of origin: what the functions above call. */
 struct origin_kind {
-	int (*open)(void **out, const char *place, uint64_t refresh_s, struct event_base *base,
+	int (*open)(void **out, const struct origin_options *options, struct event_base *base,
 		    origin_callback *callback, void *arg, struct err *err);
 	void (*close)(void *origin);
 	void (*poll)(void *origin, bool again);
 };
 
-extern const struct origin_kind origin_file;
+extern const struct origin_kind origin_file, origin_url;
 
 #endif

@@ -144,12 +144,12 @@ static void own_source(struct source **source)
 	close_source(*source);
 }
 
-static int open_source(void **out, const char *place, uint64_t refresh_s, struct event_base *base,
+static int open_source(void **out, const struct origin_options *options, struct event_base *base,
 		       origin_callback *callback, void *arg, struct err *err)
 {
+	const char *place = options->place;
 	OWN(own_source) struct source *source = calloc(1, sizeof(*source));
 
-	(void)refresh_s;
 	if (!source)
 		return err_set(err, -ENOMEM, "out of memory");
 	source->fd = -1;
