@@ -210,6 +210,18 @@ void info_on_clear(struct ike *ike, struct sa *sa, const struct chain *chain, ui
 	}
 }
 
+/*
+ * An IKE SA that we asked for and that the peer has made already: its first message may overtake the answer. A token for it would lie in wait
+ * until the SA lives.
+ */
+static bool is_coming(const struct ike *ike, const uint8_t spi_i[SPI_LEN])
+{
+	for (uint32_t i = pool_first(&ike->works); i != POOL_NONE; i = pool_next(&ike->works, i))
+		if (memcmp(((const struct work *)pool_at(&ike->works, i))->spi_new, spi_i, SPI_LEN) == 0)
+			return true;
+	return false;
+}
+
 void info_unknown(struct ike *ike, const struct ike_path *path, const struct header *request, uint64_t now)
 {
 	static const uint8_t none[sizeof(ike->options.crash_secret)];
@@ -224,6 +236,7 @@ void info_unknown(struct ike *ike, const struct ike_path *path, const struct hea
 	if (sa_find(ike, request->spi_i) || sa_find(ike, request->spi_r))
 		return;
 	if (!memcmp(ike->options.crash_secret, none, sizeof(none)) || !quota_error(ike, now) ||
+	    is_coming(ike, request->spi_i) ||
 	    crash_token_make(token, ike->options.crash_secret, request->spi_i, request->spi_r))
 		return;
 	header.flags = (uint8_t)((request->flags & FLAG_INITIATOR) ^ FLAG_INITIATOR) | FLAG_RESPONSE;
