@@ -231,7 +231,10 @@ struct sa *init_promote(struct ike *ike, struct sa *candidate)
 	mother->features = candidate->features;
 	mother->hashes = candidate->hashes;
 	memcpy(mother->spi_r, candidate->spi_r, SPI_LEN);
+	/* A NAT may have given the peer another address since. */
+	sa_leave_pair(ike, mother);
 	mother->path = candidate->path;
+	sa_enter_pair(ike, mother);
 	mother->suite = candidate->suite;
 	mother->keys = candidate->keys;
 	mother->have_keys = true;
