@@ -49,9 +49,10 @@ static void make_engine(struct duo_host *host)
 {
 	struct err err = ERR_NONE;
 
-	host->memory = malloc(ike_memory(&host->options));
+	host->memory = calloc(1, ike_memory(&host->options));
 	assert(host->memory);
-	memset(host->memory, duo_poison, ike_memory(&host->options));
+	if (duo_poison)
+		memset(host->memory, duo_poison, ike_memory(&host->options));
 	host->ike = ike_init(host->memory, &host->options, &err);
 	assert(host->ike);
 }
