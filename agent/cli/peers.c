@@ -53,7 +53,7 @@ static void show_row(const json_t *pair)
 	print_text(colour_of(client_text(pair, "state")), " %-9.9s", client_text(pair, "state"));
 	snprintf(proof, sizeof(proof), "%s%s%s", *client_text(pair, "key") ? source : "-",
 		 *client_text(pair, "key") && *name ? ", " : "", *client_text(pair, "key") ? name : "");
-	print_text(PRINT_PLAIN, " %-12s %-15.15s %7s %8s\n", print_span(span, (uint64_t)client_number(pair, "since")),
+	print_text(PRINT_PLAIN, " %-10s %-18.18s %6s %8s\n", print_span(span, (uint64_t)client_number(pair, "since")),
 		   proof, octets_of(sent, pair, "sent"), octets_of(received, pair, "received"));
 }
 
@@ -66,7 +66,7 @@ static void show_table(const json_t *peers)
 		print_text(PRINT_PLAIN, "No peers: nothing was sent yet to an address that is to be protected.\n");
 		return;
 	}
-	print_text(PRINT_BOLD, "%-*s %-9s %-12s %-15s %7s %8s\n", PEER_WIDTH, "PEER", "STATE", "SINCE", "PROVED BY",
+	print_text(PRINT_BOLD, "%-*s %-9s %-10s %-18s %6s %8s\n", PEER_WIDTH, "PEER", "STATE", "SINCE", "PROVED BY",
 		   "SENT", "RECEIVED");
 	json_array_foreach(peers, index, pair)
 		show_row(pair);
@@ -112,8 +112,9 @@ static void show_sa(const json_t *pair, const char *label, const char *spi, cons
 	char octets[PRINT_SPAN_MAX];
 
 	if (counters)
-		print_item(PRINT_PLAIN, COLUMN, label, "SA %s, %s, %lld packets, %s", client_text(pair, spi),
+		print_item(PRINT_PLAIN, COLUMN, label, "SA %s, %s, %lld packet%s, %s", client_text(pair, spi),
 			   *suite ? suite : "of an earlier agent", client_number(counters, "packets"),
+			   client_number(counters, "packets") == 1 ? "" : "s",
 			   print_octets(octets, (uint64_t)client_number(counters, "bytes")));
 }
 
