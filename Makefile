@@ -94,7 +94,7 @@ PEER_SRC    := $(if $(filter agent/ike/engine.c,$(AGENT_SRC)),$(wildcard tests/n
 IKEPEER     := $(if $(PEER_SRC),$(B)/tests/ikepeer)
 # Two programs over one world of engines: by seed, and by every order of messages.
 SIM_PROGS   := $(if $(filter agent/ike/engine.c,$(AGENT_SRC)),$(patsubst %.c,$(B)/%,$(wildcard tests/sim/sim.c tests/sim/explore.c)))
-SIM_SRC     := $(filter-out tests/sim/sim.c tests/sim/explore.c,$(wildcard tests/sim/*.c))
+SIM_SRC     := $(filter-out tests/sim/sim.c tests/sim/explore.c,$(wildcard tests/sim/*.c)) tests/unit/kem_standin.c
 NET_PROGS   := $(LAB_PROGS) $(PROBE) $(FIXEDKEY) $(IKEPEER)
 TEST_SRC    := $(filter-out %.bpf.c,$(wildcard tests/unit/*.c tests/bpf/*.c tests/bench/*.c tests/sim/*.c)) $(LAB_SRC) $(PROBE_SRC) $(KEY_SRC) $(PEER_SRC)
 
