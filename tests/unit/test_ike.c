@@ -152,12 +152,32 @@ static void test_supplanted_child(void **state)
 	duo_end(&duo);
 }
 
+/* A peer that rekeys and never deletes what it replaced: we switch by ourselves. */
+static void test_rekey_without_delete(void **state)
+{
+	(void)state;
+	duo_start(&duo, NULL);
+	duo_connect(&duo, 0);
+	duo_run(&duo);
+	ike_rekey_child(duo.host[0].ike, duo.host[0].kids[0].handle, duo.now);
+	duo_drain(&duo, 0);
+	duo_deliver(&duo, 0); /* request */
+	duo_deliver(&duo, 0); /* response: now the Delete is under way, and lost for ever */
+	assert_int_equal(duo.wire_count, 1);
+	duo_drop(&duo, 0);
+	duo_restart(&duo, 0);
+	duo_pass(&duo, 40 * NSTIME_S);
+	assert_int_equal(duo.host[1].kid_count, 1);
+	assert_int_equal(duo_sending(&duo, 1), 1);
+	duo_end(&duo);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_set_up),		 cmocka_unit_test(test_rekey_child),
 		cmocka_unit_test(test_rekey_sa),	 cmocka_unit_test(test_crossing),
-		cmocka_unit_test(test_supplanted_child),
+		cmocka_unit_test(test_supplanted_child), cmocka_unit_test(test_rekey_without_delete),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
