@@ -20,6 +20,8 @@
 /* An attempt under `private` takes a minute (IKEV2 1.1), and some lookup before it. */
 #define CONNECT_SECONDS 75
 
+#define COLUMN 13
+
 static void nap(void)
 {
 	const struct timespec span = { .tv_nsec = POLL_MS * 1000000L };
@@ -162,13 +164,15 @@ static int tell_end(const struct cli *cli, json_t *pair, const char *address)
 	}
 	if (secure)
 		print_text(PRINT_GOOD, "%s is secure\n", address);
-	else if (*client_text(pair, "failure"))
-		print_text(PRINT_BAD, "%s is not secure: %s; the next try is possible in %s\n", address,
-			   client_text(pair, "failure"),
-			   print_span(left, (uint64_t)client_number(pair, "seconds_left")));
 	else
-		print_text(PRINT_BAD, "%s is not secure, and nothing goes on: see holdfast explain %s\n", address,
-			   address);
+		print_text(PRINT_BAD, "%s is not secure\n", address);
+	if (!secure && *client_text(pair, "failure"))
+		print_item(PRINT_PLAIN, COLUMN, "reason", "%s", client_text(pair, "failure"));
+	if (!secure && client_number(pair, "seconds_left"))
+		print_item(PRINT_PLAIN, COLUMN, "next try", "in %s at the earliest",
+			   print_span(left, (uint64_t)client_number(pair, "seconds_left")));
+	if (!secure)
+		print_item(PRINT_PLAIN, COLUMN, "see also", "holdfast explain %s", address);
 	json_decref(pair);
 	return secure ? EXIT_DONE : EXIT_FAILED;
 }

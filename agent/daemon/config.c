@@ -384,17 +384,40 @@ static char *next_line(char *out, int out_max, void *arg)
 
 /* ---- file ------------------------------------------------------------------------------------ */
 
+/* The line of a key, 0 when it was not given. */
+static unsigned int line_of(const struct reading *reading, const char *name)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return reading->seen[i];
+	return 0;
+}
+
+static int check_directory(struct reading *reading)
+{
+	const struct config *config = reading->config;
+
+	if (config->directory && !config->directory_key) {
+		reading->line = line_of(reading, "directory");
+		return refuse(reading,
+			      "directory without directory_key, so that nobody could check it: add the minisign "
+			      "public key that signs it");
+	}
+	if (config->directory || (!config->directory_key && !config->directory_id))
+		return 0;
+	reading->line = line_of(reading, config->directory_key ? "directory_key" : "directory_id");
+	return refuse(reading, "%s without a directory, nothing reads it: add directory, or remove the line",
+		      config->directory_key ? "directory_key" : "directory_id");
+}
+
 static int check_together(struct reading *reading)
 {
 	const struct config_limits *limits = &reading->config->limits;
-	unsigned int line = 0;
+	unsigned int peers = line_of(reading, "peers"), entries = line_of(reading, "gate_entries");
 
 	if (limits->gate_entries >= limits->peers)
-		return 0;
-	for (size_t i = 0; i < KEY_COUNT; i++)
-		if (strcmp(keys[i].name, "peers") == 0 || strcmp(keys[i].name, "gate_entries") == 0)
-			line = reading->seen[i] > line ? reading->seen[i] : line;
-	reading->line = line;
+		return check_directory(reading);
+	reading->line = peers > entries ? peers : entries;
 	return refuse(reading,
 		      "peers = %u is more than gate_entries = %u, and every peer needs an entry: raise gate_entries",
 		      limits->peers, limits->gate_entries);

@@ -99,6 +99,30 @@ struct mistake {
 };
 
 static const struct mistake conf_mistakes[] = {
+	{ "[agent]\nkey = key.pem\n", "$D/holdfast.conf:2: key is \"key.pem\": give the whole path, from / on" },
+	{ "[agent]\nkey =\n", "$D/holdfast.conf:2: key has no value: give one, or remove the line for the default" },
+	{ "[agent]\nkey = /a\nkey = /b\n",
+	  "$D/holdfast.conf:3: key is set a second time, first on line 2: remove one of the two" },
+	{ "[agent]\nstate = ./state\n", "$D/holdfast.conf:2: state is \"./state\": give the whole path, from / on" },
+	{ "[agent]\nstat = /s\n",
+	  "$D/holdfast.conf:2: unknown key stat in [agent], nothing reads it: did you mean state?" },
+	{ "[agent]\npins = /p\n", "$D/holdfast.conf:2: pins is not a key of [agent]: put it under [discovery]" },
+	{ "[discovery]\nkey = /k\n", "$D/holdfast.conf:2: key is not a key of [discovery]: put it under [agent]" },
+	{ "[discovery]\npins = pins\n", "$D/holdfast.conf:2: pins is \"pins\": give the whole path, from / on" },
+	{ "[discovery]\npin = /p\n",
+	  "$D/holdfast.conf:2: unknown key pin in [discovery], nothing reads it: did you mean pins?" },
+	{ "[discovery]\ndirectory = fleet\n",
+	  "$D/holdfast.conf:2: directory is \"fleet\": give the whole path of a file, or an https:// address" },
+	{ "[discovery]\ndirectory = http://fleet.example/list\n",
+	  "$D/holdfast.conf:2: directory is \"http://fleet.example/list\": give the whole path of a file, or an https:// "
+	  "address" },
+	{ "[discovery]\ndirectory = /fleet\n\n",
+	  "$D/holdfast.conf:2: directory without directory_key, so that nobody could check it: add the minisign public key "
+	  "that signs it" },
+	{ "[discovery]\n# the fleet's\ndirectory_key = RWQ\n",
+	  "$D/holdfast.conf:3: directory_key without a directory, nothing reads it: add directory, or remove the line" },
+	{ "[discovery]\ndirectory_id = fleet\n",
+	  "$D/holdfast.conf:2: directory_id without a directory, nothing reads it: add directory, or remove the line" },
 	{ "[agnet]\ninterfaces = eth0\n",
 	  "$D/holdfast.conf:1: unknown section [agnet], nothing reads it: did you mean [agent]?" },
 	{ "\n\n[directory]\n", "$D/holdfast.conf:3: unknown section [directory], nothing reads it: the sections are "
