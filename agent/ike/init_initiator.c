@@ -54,8 +54,11 @@ int init_start(struct ike *ike, struct sa *sa, uint64_t now)
 /* N(COOKIE): the same request once more, the cookie in front (RFC 7296 2.6). */
 static void on_cookie(struct ike *ike, struct sa *sa, struct work *work, const struct notify *cookie, uint64_t now)
 {
-	if (cookie->data.len < 1 || cookie->data.len > 64 || work->cookie_rounds >= IKE_COOKIE_ROUNDS)
-		return;
+	uint8_t memory[64];
+
+	if (cookie->data.len < 1 || cookie->data.len > 64 || work->cookie_rounds >= IKE_COOKIE_ROUNDS ||
+	    view_equal(cookie->data, blob_view(ike, &work->cookie, memory, sizeof(memory))))
+		return; /* the last: the network said it twice, or the peer did for a request sent twice */
 	work->cookie_rounds++;
 	if (!blob_set(ike, &work->cookie, cookie->data))
 		write_request(ike, sa, work, now);

@@ -139,6 +139,7 @@ static void answer_again(struct ike *ike, struct received *in, bool by_initiator
 {
 	struct work *work = sa_work(ike, in->sa);
 	const struct keymat *keys = work && work->has_old_keys ? &work->old_keys : &in->sa->keys;
+	const struct ike_path kept = in->sa->path;
 	struct fragment fragment;
 	struct view plain;
 
@@ -157,7 +158,14 @@ static void answer_again(struct ike *ike, struct received *in, bool by_initiator
 		return;
 	}
 	ike->counts.answered_again++;
+	/*
+	 * Back to where it came from: the NAT may have given the peer another port since. That is believed for this answer
+	 * only, since anybody can say it again (RFC 7296 2.23).
+	 */
+	if (in->sa->features & FEATURE_NAT_REMOTE && in->path->local_port == kept.local_port)
+		in->sa->path = *in->path;
 	send_again(ike, in->sa, &in->sa->response, now);
+	in->sa->path = kept;
 }
 
 static bool open_message(struct ike *ike, struct received *in, bool by_initiator, uint64_t now)
