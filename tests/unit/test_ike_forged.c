@@ -56,6 +56,13 @@ static void test_cookie_flood_at_initiator(void **state)
 				    first->len - HEADER_LEN);
 	}
 	assert_int_equal(sent, IKE_COOKIE_ROUNDS);
+	/* One said again is one. */
+	duo_end(&duo);
+	duo_start(&duo, NULL);
+	duo_connect(&duo, 0);
+	for (unsigned int i = 0; i < 5; i++)
+		duo_inject(&duo, 0, forge(0, NULL, NOTIFY_COOKIE, view_of("the same", 8)));
+	assert_int_equal(duo.wire_count, 2);
 	/* Cookies of no length, or too long, are none. */
 	duo.wire_count = 1;
 	duo_inject(&duo, 0, forge(0, NULL, NOTIFY_COOKIE, VIEW_NONE));

@@ -191,6 +191,30 @@ static void test_mapping_moves(void **state)
 	duo_end(&duo);
 }
 
+/* The mapping is lost together with an answer: the request again gets it by the new one, but that alone moves nothing. */
+static void test_mapping_lost_with_an_answer(void **state)
+{
+	struct duo_datagram request, again;
+
+	(void)state;
+	connect(0);
+	ike_probe(duo.host[0].ike, duo.host[0].sa, duo.now);
+	duo_drain(&duo, 0);
+	request = again = duo.wire[0];
+	duo_drop(&duo, 0);
+	translate(request);
+	duo_drop(&duo, 0); /* the answer */
+	nat.shift = 20000;
+	translate(again);
+	assert_int_equal(duo.wire_count, 1);
+	assert_int_equal(duo.wire[0].path.remote_port, 24500);
+	run();
+	assert_int_equal(hostile_only(&duo, 0)->request.kind, REQUEST_NONE);
+	assert_int_equal(hostile_only(&duo, 1)->path.remote_port, 14500);
+	assert_int_equal(duo.host[1].moved, 0);
+	duo_end(&duo);
+}
+
 /* Without a NAT nobody moves, whatever the addresses of his packets are (RFC 7296 2.23). */
 static void test_nobody_moves_without_nat(void **state)
 {
@@ -280,6 +304,7 @@ int main(void)
 		cmocka_unit_test(test_set_up_and_rekeys),
 		cmocka_unit_test(test_keepalives),
 		cmocka_unit_test(test_mapping_moves),
+		cmocka_unit_test(test_mapping_lost_with_an_answer),
 		cmocka_unit_test(test_nobody_moves_without_nat),
 		cmocka_unit_test(test_forced),
 		cmocka_unit_test(test_no_marker),
