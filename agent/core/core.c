@@ -181,7 +181,8 @@ static bool starts_peer(enum core_event_type type)
 	return type == EVENT_FLOW_MISS || type == EVENT_STRAY || type == EVENT_CHILD_UP || type == EVENT_ADOPT;
 }
 
-static void local_gone(struct core *core, const struct hf_addr *local)
+/* Those with this local address, or this remote one, go. */
+static void let_go(struct core *core, const struct hf_addr *local, const struct hf_addr *remote)
 {
 	uint32_t index = pool_first(&core->peers);
 
@@ -190,19 +191,19 @@ static void local_gone(struct core *core, const struct hf_addr *local)
 		struct peer *peer = pool_at(&core->peers, index);
 
 		index = pool_next(&core->peers, index);
-		if (memcmp(&peer->pair.local, local, sizeof(*local)) == 0) {
-			peer->local_gone = true;
+		if (local ? addr_equal(&peer->pair.local, local) : addr_equal(&peer->pair.remote, remote)) {
+			peer->leaving = true;
 			core_timer(core, peer, 1);
 		}
 	}
 }
 
-/* A peer that a reload or a lost address has marked. False when it is gone afterwards. */
+/* A peer that a reload, a lost address or the operator has marked. False when it is gone afterwards. */
 static bool settle(struct core *core, struct peer *peer, uint64_t now)
 {
 	struct handle handle = pool_handle(&core->peers, peer);
 
-	if (peer->local_gone) {
+	if (peer->leaving) {
 		peer_remove(core, peer);
 	} else if (peer->regroup) {
 		peer->regroup = false;
@@ -215,12 +216,12 @@ void core_take(struct core *core, const struct core_event *event, uint64_t now)
 {
 	struct peer *peer = event->peer.generation ? pool_get(&core->peers, event->peer) : find(core, &event->pair);
 
-	if (event->type == EVENT_LOCAL_GONE) {
-		local_gone(core, &event->pair.local);
+	if (event->type == EVENT_LOCAL_GONE || event->type == EVENT_FORGET) {
+		let_go(core, event->type == EVENT_LOCAL_GONE ? &event->pair.local : NULL, &event->pair.remote);
 		return;
 	}
 	/* First what the reload means for it: no fact is judged by the old policy. */
-	if (peer && (peer->regroup || peer->local_gone) && !settle(core, peer, now))
+	if (peer && (peer->regroup || peer->leaving) && !settle(core, peer, now))
 		peer = NULL;
 	if (!peer && (event->peer.generation || !starts_peer(event->type)))
 		return; /* a late answer to a peer that is gone */
@@ -259,7 +260,7 @@ void core_expire(struct core *core, uint64_t now)
 		if (!timer)
 			return;
 		peer = TIMER_OWNER(timer, struct peer, timer);
-		if (peer->local_gone || peer->regroup)
+		if (peer->leaving || peer->regroup)
 			settle(core, peer, now);
 		else
 			peer_expire(core, peer, now);
@@ -299,6 +300,7 @@ static struct peer_view view(const struct core *core, const struct peer *peer)
 		.spi_in_be = sending ? sending->spi_in_be : 0,
 		.spi_out_be = sending ? sending->spi_out_be : 0,
 		.peer_seals = peer->peer_seals,
+		.sticky = peer->sticky || peer->proved,
 	};
 }
 

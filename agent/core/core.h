@@ -58,6 +58,7 @@ struct peer_view {
 	uint32_t reqid;
 	uint32_t spi_in_be, spi_out_be; /* 0 = none */
 	bool peer_seals;
+	bool sticky; /* never in clear any more */
 };
 
 struct core_counts {
@@ -68,6 +69,8 @@ struct core_counts {
 	uint64_t failures[FAILURES];
 	uint64_t secured;      /* times a pair became secure */
 	uint64_t handoffs_cut; /* the sender was faster than re-injection: order given up */
+	uint64_t probes;       /* peers asked for a sign of life: sent to, not heard */
+	uint64_t closed_idle;  /* pairs that nobody used any more */
 };
 
 void core_count(const struct core *core, struct core_counts *out);

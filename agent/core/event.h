@@ -14,6 +14,12 @@
 #include "holdfast/abi.h"
 #include "ike/ike.h"
 
+/*
+ * Child SAs of one pair: one, its successor while it is being replaced, and as many again where both ends started at once
+ * or an earlier agent left some.
+ */
+#define CORE_CHILDREN 8
+
 enum core_event_type {
 	EVENT_FLOW_MISS, /* packets of an undecided pair wait */
 	EVENT_STRAY,	 /* clear packets of a secured pair wait */
@@ -31,19 +37,24 @@ enum core_event_type {
 	EVENT_SEALS,	   /* answer to CHECK_SEALS: whether ESP came from the peer */
 	EVENT_SA_EXPIRED,  /* an SA reached its soft or hard limit, or vanished */
 	EVENT_POLICY_GONE, /* somebody else removed a policy of ours */
+	EVENT_LIFE,	   /* answer to CHECK_LIFE; error != 0: not all counters could be read */
 	EVENT_LOCAL_GONE,  /* pair.local is no address of this host any more */
-	EVENT_ADOPT,	   /* at start: the kernel already holds SAs and policies of this pair */
+	EVENT_FORGET,	   /* the operator wants nothing of pair.remote remembered */
+	EVENT_ADOPT, /* at start: the kernel already holds SAs and policies of this pair; again: another SA of it */
 };
 
 struct core_event {
 	enum core_event_type type;
-	struct handle peer;  /* answers: from the action; others: HANDLE_NONE, the pair says who */
-	struct hf_pair pair; /* FLOW_MISS, STRAY, CHILD_UP of a responder, LOCAL_GONE (local only), ADOPT */
-	int error; /* negative errno or 0; FLOW_MISS, STRAY: -EADDRNOTAVAIL when pair.local is not this host's */
+	struct handle peer; /* answers: from the action; others: HANDLE_NONE, the pair says who */
+	struct hf_pair
+		pair; /* FLOW_MISS, STRAY, CHILD_UP of a responder, LOCAL_GONE (local only), FORGET (remote only), ADOPT */
+	bool sticky; /* FLOW_MISS, STRAY, CHILD_UP, ADOPT, NO_KEY: the peer was reached with a verified key before */
+	int error;   /* negative errno or 0; FLOW_MISS, STRAY: -EADDRNOTAVAIL when pair.local is not this host's */
 	union {
 		struct {
 			struct child child; /* QUIET, DOWN: SPIs only */
 			bool responder;	    /* the peer started */
+			bool proved;	    /* UP: by a verified key, so that it is sticky from now on */
 			bool in, out;	    /* UP: what is to be installed */
 		} up;
 		struct {
@@ -55,11 +66,14 @@ struct core_event {
 		} drained;
 		bool seals;
 		struct {
+			uint64_t in, out; /* packets, of all the SAs asked for */
+		} life;
+		struct {
 			uint32_t spi_be; /* inbound or outbound */
 			bool hard;
 		} expired;
 		struct {
-			uint32_t spi_in_be, spi_out_be;
+			uint32_t spi_in_be, spi_out_be; /* another SA: 0 = there is none */
 			bool tunnel;
 			bool in_policy;
 			uint32_t reqid;
@@ -80,6 +94,9 @@ enum action_type {
 	ACTION_GATE,	    /* write the gate entry, or remove it; no answer */
 	ACTION_DRAIN,	    /* deal with what is held for the pair -> DRAINED */
 	ACTION_CHECK_SEALS, /* did ESP arrive on the inbound SA? -> SEALS */
+	ACTION_CHECK_LIFE,  /* how many packets did these SAs carry? -> LIFE */
+	ACTION_PROBE,	    /* ask the peer for a sign of life; no answer, but its Child SAs go down without one */
+	ACTION_STICK,	    /* from now on the remote address is private, whatever its prefix's group; no answer */
 };
 
 enum drain_how {
@@ -115,6 +132,9 @@ struct action {
 			bool policy_later; /* the out-policy does not stand yet */
 		} drain;
 		uint32_t spi_in_be; /* CHECK_SEALS, REKEY, CHILD_GONE */
+		struct {
+			uint32_t in_be[CORE_CHILDREN], out_be[CORE_CHILDREN]; /* 0 = none */
+		} life;
 	};
 };
 

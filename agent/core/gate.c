@@ -25,11 +25,14 @@ static const enum gate_show show[PEER_STATES][HF_GROUP_COUNT] = {
 };
 /* clang-format on */
 
+bool group_is_raised(enum hf_group group)
+{
+	return group == HF_GROUP_CLEAR_OR_PRIVATE || group == HF_GROUP_PRIVATE_OR_CLEAR;
+}
+
 static enum hf_group effective(enum hf_group group, bool sticky)
 {
-	bool raises = group == HF_GROUP_CLEAR_OR_PRIVATE || group == HF_GROUP_PRIVATE_OR_CLEAR;
-
-	return sticky && raises ? HF_GROUP_PRIVATE : group;
+	return sticky && group_is_raised(group) ? HF_GROUP_PRIVATE : group;
 }
 
 enum gate_show gate_show(enum peer_state state, enum hf_group group, bool sticky)

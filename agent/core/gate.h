@@ -43,6 +43,9 @@ enum peer_state failure_state(enum hf_group group, bool sticky);
 /* group_wants_sas is true when this host starts a negotiation for the group by itself. */
 bool group_wants_sas(enum hf_group group);
 
+/* group_is_raised is true for the groups that a sticky peer is too private for. */
+bool group_is_raised(enum hf_group group);
+
 /* group_answers is true when a peer may start one. */
 bool group_answers(enum hf_group group);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What core.c keeps and peer.c uses of it.
+ * What core.c keeps, and what the files about peers share: peer.c (facts), vigil.c (time), order.c (actions).
  */
 #ifndef CORE_INTERNAL_H
 #define CORE_INTERNAL_H
@@ -9,9 +9,9 @@
 #include "core/core.h"
 #include "core/peer.h"
 
-/* One event leads to 6 actions at most, one expiry too; core_expire does 64 peers. */
+/* One event leads to 5 actions and one for each Child SA at most, one expiry too; core_expire does 64 peers. */
 #define CORE_EXPIRE_MAX 64
-#define CORE_ACTIONS_MAX 512
+#define CORE_ACTIONS_MAX 1024
 
 struct core {
 	struct pool peers;
@@ -22,6 +22,7 @@ struct core {
 	uint32_t hand; /* where the next search for a peer that may go begins */
 	struct action actions[CORE_ACTIONS_MAX];
 	uint32_t action_first, action_count;
+	uint64_t refresh_ns; /* when the last adopted peer's SAs are to get a successor */
 	struct core_counts counts;
 };
 
@@ -33,5 +34,65 @@ void core_timer(struct core *core, struct peer *peer, uint64_t when);
 
 /* core_forget returns the peer to the pool. */
 void core_forget(struct core *core, struct peer *peer);
+
+/* ---- peer.c ---- */
+
+/* peer_is_closed: nothing may pass in clear, by group or because it is sticky. */
+bool peer_is_closed(const struct peer *peer);
+
+/* peer_close_idle gives the SAs of a pair back that nobody uses; the peer is told. */
+void peer_close_idle(struct core *core, struct peer *peer, uint64_t now);
+
+void peer_drop_adopted(struct core *core, struct peer *peer);
+
+/* peer_is_orphaned: packets leave with an SA that an earlier agent made, so that nobody here can rekey or probe it. */
+bool peer_is_orphaned(const struct peer *peer);
+
+/* ---- vigil.c: a secured peer's time ---- */
+
+void vigil_start(struct core *core, struct peer *peer, uint64_t now);
+
+/* vigil_adopted spreads the successors of an earlier agent's SAs over time. */
+void vigil_adopted(struct core *core, struct peer *peer, uint64_t now);
+
+/* vigil_seals looks soon, and then less and less often, whether the peer seals (INSTALL and SECURE). */
+void vigil_seals(struct core *core, struct peer *peer, uint64_t now);
+
+/* vigil_sealed: it does. */
+void vigil_sealed(struct core *core, struct peer *peer);
+
+/* vigil_replaced: adopted SAs have a successor. */
+void vigil_replaced(struct core *core, struct peer *peer, uint64_t now);
+
+/* vigil_changed: other SAs stand now; counters begin anew. */
+void vigil_changed(struct peer *peer);
+
+void vigil_on_life(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now);
+
+/* vigil_is_idle: nothing has passed for so long that the SAs are not worth a successor. */
+bool vigil_is_idle(const struct peer *peer, uint64_t now);
+
+void vigil_expire(struct core *core, struct peer *peer, uint64_t now);
+
+/* ---- order.c: actions as a peer's state has them ---- */
+
+void order_gate(struct core *core, struct peer *peer, enum gate_show shown, uint64_t handoff_until);
+
+/* order_gate_shown follows the state; what would be the group's own answer needs no entry. */
+void order_gate_shown(struct core *core, struct peer *peer);
+
+/* order_gate_again is the same state in another light: a handoff under way keeps its end. */
+void order_gate_again(struct core *core, struct peer *peer, uint64_t now);
+
+void order_drain(struct core *core, const struct peer *peer, enum drain_how how, bool close);
+void order_drain_failed(struct core *core, const struct peer *peer);
+void order_drain_by_group(struct core *core, const struct peer *peer);
+struct action *order_policy(struct core *core, struct peer *peer, bool in);
+void order_in_policy(struct core *core, struct peer *peer);
+void order_policies_gone(struct core *core, const struct peer *peer);
+void order_sa(struct core *core, const struct peer *peer, const struct child *child, bool in, bool out);
+void order_sa_gone(struct core *core, const struct peer *peer, const struct peer_child *child, bool in, bool out);
+void order_check_seals(struct core *core, const struct peer *peer);
+void order_check_life(struct core *core, const struct peer *peer);
 
 #endif

@@ -21,11 +21,9 @@
 
 /*
  * A responder seals when it has seen ESP from the initiator, or a round trip after its answer, which is not known
- * here: 200 ms covers a continent. The looks at the SA's counter double from 5 ms.
+ * here: 200 ms covers a continent.
  */
-#define SEALS_FIRST_NS (5 * NSTIME_MS)
 #define SEALS_RESPONDER_NS (200 * NSTIME_MS)
-#define SEALS_MOST_NS (5 * NSTIME_S)
 
 /*
  * Drains of one step of a handoff, 128 packets each at most: 1,024 packets, some 20 ms of one peer's at the others' cost. A
@@ -39,9 +37,6 @@
  */
 #define HANDOFF_NS (200 * NSTIME_MS)
 
-/* The peer's old SA is kept while packets sealed with it may be on their way (strongSwan does the same). */
-#define REPLACED_SA_NS (5 * NSTIME_S)
-
 /* Failures in a row are remembered this long after the last one ended, so that the next one counts on. */
 #define IDLE_NS (900 * NSTIME_S)
 
@@ -51,125 +46,9 @@ static void enter(struct peer *peer, enum peer_state state, uint64_t now)
 	peer->since_ns = now;
 }
 
-static bool is_closed_group(const struct peer *peer)
+bool peer_is_closed(const struct peer *peer)
 {
 	return peer->group == HF_GROUP_PRIVATE || peer->sticky;
-}
-
-/* ---- orders ---- */
-
-static void order_gate(struct core *core, struct peer *peer, enum gate_show shown, uint64_t handoff_until)
-{
-	static const enum hf_verdict verdicts[] = {
-		[GATE_HOLD] = HF_VERDICT_HOLD,
-		[GATE_CLEAR] = HF_VERDICT_CLEAR,
-		[GATE_SECURE] = HF_VERDICT_SECURE,
-		[GATE_BLOCK] = HF_VERDICT_BLOCK,
-	};
-	struct action *action;
-
-	if (shown == GATE_NONE && peer->shown == GATE_NONE)
-		return;
-	peer->shown = shown;
-	peer->handoff_until_ns = handoff_until;
-	action = core_emit(core, peer, ACTION_GATE);
-	if (shown == GATE_NONE)
-		return;
-	action->gate.present = true;
-	action->gate.handoff = handoff_until != 0;
-	action->gate.value = (struct hf_gate){
-		.verdict = verdicts[shown],
-		.group = peer->sticky ? HF_GROUP_PRIVATE : peer->group,
-		.until_ns = peer->until_ns,
-		.handoff_until_ns = handoff_until,
-	};
-	if (shown == GATE_SECURE && !peer->peer_seals && !is_closed_group(peer))
-		action->gate.value.flags |= HF_GATE_IN_CLEAR;
-}
-
-/* The gate follows the state; what would be the group's own answer needs no entry. */
-static void show_gate(struct core *core, struct peer *peer)
-{
-	order_gate(core, peer, gate_show(peer->state, peer->group, peer->sticky), 0);
-}
-
-/* The same state in another light: a handoff that is under way keeps its end, or what waits would be overtaken. */
-static void show_gate_again(struct core *core, struct peer *peer, uint64_t now)
-{
-	order_gate(core, peer, gate_show(peer->state, peer->group, peer->sticky),
-		   now < peer->handoff_until_ns ? peer->handoff_until_ns : 0);
-}
-
-static void order_drain(struct core *core, const struct peer *peer, enum drain_how how, bool close)
-{
-	struct action *action = core_emit(core, peer, ACTION_DRAIN);
-
-	action->drain.how = how;
-	action->drain.tunnel = peer->tunnel;
-	action->drain.close = close;
-	action->drain.policy_later = peer->state == PEER_HANDOFF && peer->step == HANDOFF_HELD;
-}
-
-/* What waits goes as the peer's failure was decided, CLEAR or DENIED. */
-static void drain_failed(struct core *core, const struct peer *peer)
-{
-	order_drain(core, peer, peer->state == PEER_CLEAR ? DRAIN_CLEAR : DRAIN_DENY, true);
-}
-
-/* What waits goes as a group says that wants no SAs. */
-static void drain_by_group(struct core *core, const struct peer *peer)
-{
-	order_drain(core, peer, peer->group == HF_GROUP_BLOCK ? DRAIN_DENY : DRAIN_CLEAR, true);
-}
-
-static struct action *order_policy(struct core *core, struct peer *peer, bool in)
-{
-	struct action *action = core_emit(core, peer, ACTION_POLICY_SET);
-
-	action->policy.in = in;
-	action->policy.tunnel = peer->tunnel;
-	peer->has_policies = true;
-	return action;
-}
-
-/*
- * Where clear packets may still come it waits until the peer is known to seal. Not in tunnel mode: without a policy
- * the kernel accepts nothing that was in a tunnel, so there it stands from the beginning and at first lets both in.
- */
-static void order_in_policy(struct core *core, struct peer *peer)
-{
-	bool required = is_closed_group(peer) || peer->peer_seals;
-
-	if (required || peer->tunnel)
-		order_policy(core, peer, true)->policy.optional = !required;
-}
-
-static void order_policies_gone(struct core *core, const struct peer *peer)
-{
-	for (int in = 0; in < 2; in++)
-		core_emit(core, peer, ACTION_POLICY_DEL)->policy.in = in;
-}
-
-static void order_sa_gone(struct core *core, const struct peer *peer, const struct peer_child *child, bool in, bool out)
-{
-	struct action *action;
-
-	if (!in && !out)
-		return;
-	action = core_emit(core, peer, ACTION_SA_DEL);
-	action->sa.child.spi_in_be = child->spi_in_be;
-	action->sa.child.spi_out_be = child->spi_out_be;
-	action->sa.in = in;
-	action->sa.out = out;
-}
-
-static void order_sa(struct core *core, const struct peer *peer, const struct child *child, bool in, bool out)
-{
-	struct action *action = core_emit(core, peer, ACTION_SA_ADD);
-
-	action->sa.child = *child;
-	action->sa.in = in;
-	action->sa.out = out;
 }
 
 /* ---- Child SAs ---- */
@@ -189,10 +68,11 @@ static void remove_child(struct core *core, struct peer *peer, struct peer_child
 	order_sa_gone(core, peer, child, child->in, child->out);
 	memmove(child, child + 1, after * sizeof(*child));
 	peer->child_count--;
+	vigil_changed(peer);
 }
 
 /* An earlier agent's SAs go once there are some whose maker lives. */
-static void drop_adopted(struct core *core, struct peer *peer)
+void peer_drop_adopted(struct core *core, struct peer *peer)
 {
 	for (unsigned int i = peer->child_count; i-- > 0;)
 		if (peer->children[i].adopted)
@@ -205,6 +85,13 @@ static bool has_adopted(const struct peer *peer)
 		if (peer->children[i].adopted)
 			return true;
 	return false;
+}
+
+bool peer_is_orphaned(const struct peer *peer)
+{
+	const struct peer_child *sending = peer_sending(peer);
+
+	return has_adopted(peer) && (!sending || sending->adopted);
 }
 
 const struct peer_child *peer_sending(const struct peer *peer)
@@ -229,20 +116,32 @@ static void unprotect(struct core *core, struct peer *peer)
 
 /* ---- beginnings and ends ---- */
 
+/* While the first SAs are being made, clear packets of before may still come in; then it is over with them. */
+static void stick(struct core *core, struct peer *peer)
+{
+	if (!peer->proved || peer->sticky)
+		return;
+	peer->sticky = true;
+	core_emit(core, peer, ACTION_STICK);
+}
+
 void peer_start(struct core *core, struct peer *peer, uint64_t now)
 {
+	stick(core, peer);
 	enter(peer, PEER_LOOKUP, now);
 	peer->until_ns = 0;
 	peer->responder = false;
-	show_gate(core, peer);
+	order_gate_shown(core, peer);
 	core_emit(core, peer, ACTION_LOOKUP);
 	core_timer(core, peer, nstime_add(now, LOOKUP_NS));
 }
 
 static void fail(struct core *core, struct peer *peer, enum failure failure, uint64_t now)
 {
-	enum peer_state state = failure_state(peer->group, peer->sticky);
+	enum peer_state state;
 
+	stick(core, peer);
+	state = failure_state(peer->group, peer->sticky);
 	peer->failure = failure;
 	peer->failures++;
 	core->counts.failures[failure]++;
@@ -251,7 +150,7 @@ static void fail(struct core *core, struct peer *peer, enum failure failure, uin
 	core_timer(core, peer, peer->until_ns);
 	order_gate(core, peer, gate_show(state, peer->group, peer->sticky), nstime_add(now, HANDOFF_NS));
 	unprotect(core, peer);
-	drain_failed(core, peer);
+	order_drain_failed(core, peer);
 }
 
 /* The gate closes before the policies go: between them packets wait instead of leaving in clear. */
@@ -261,8 +160,30 @@ static void start_over(struct core *core, struct peer *peer, uint64_t now)
 	unprotect(core, peer);
 }
 
+/*
+ * The gate holds from here on, or the group's answer does. What the peer still sends is read until it has heard that the SAs
+ * go (CHILD_DOWN); an adopted one has nobody to tell.
+ */
+void peer_close_idle(struct core *core, struct peer *peer, uint64_t now)
+{
+	core->counts.closed_idle++;
+	stick(core, peer);
+	enter(peer, PEER_IDLE, now);
+	order_gate_shown(core, peer);
+	order_policies_gone(core, peer);
+	peer->has_policies = peer->peer_seals = false;
+	peer_drop_adopted(core, peer);
+	for (unsigned int i = 0; i < peer->child_count; i++) {
+		order_sa_gone(core, peer, &peer->children[i], false, peer->children[i].out);
+		peer->children[i].out = false;
+	}
+	core_emit(core, peer, ACTION_ABANDON);
+	core_timer(core, peer, nstime_add(now, IDLE_NS));
+}
+
 void peer_remove(struct core *core, struct peer *peer)
 {
+	stick(core, peer);
 	core_emit(core, peer, ACTION_ABANDON);
 	unprotect(core, peer);
 	order_gate(core, peer, GATE_NONE, 0);
@@ -274,7 +195,7 @@ void peer_remove(struct core *core, struct peer *peer)
 /* The policy changed while the packet was on its way: it goes as the group says, and there is nothing to remember. */
 static void let_pass(struct core *core, struct peer *peer)
 {
-	drain_by_group(core, peer);
+	order_drain_by_group(core, peer);
 	if (!timer_is_set(&peer->timer))
 		core_forget(core, peer);
 }
@@ -283,11 +204,15 @@ static void on_packets(struct core *core, struct peer *peer, const struct core_e
 {
 	bool ended = peer->until_ns && now >= peer->until_ns;
 
+	if (peer->state == PEER_IDLE || ((peer->state == PEER_CLEAR || peer->state == PEER_DENIED) && ended)) {
+		peer->sticky = event->sticky;
+		peer->proved = false;
+	}
 	switch (peer->state) {
 	case PEER_CLEAR:
 	case PEER_DENIED:
 		if (!ended) {
-			drain_failed(core, peer);
+			order_drain_failed(core, peer);
 			return;
 		}
 		break;
@@ -309,13 +234,27 @@ static void on_packets(struct core *core, struct peer *peer, const struct core_e
 		let_pass(core, peer);
 }
 
-static void on_key(struct core *core, struct peer *peer, uint64_t now)
+static void on_key(struct core *core, struct peer *peer, bool sticky, uint64_t now)
 {
 	if (peer->state != PEER_LOOKUP)
 		return;
+	if (sticky && !peer->sticky) {
+		peer->sticky = true;
+		order_gate_shown(core, peer);
+	}
 	enter(peer, PEER_NEGOTIATE, now);
 	core_emit(core, peer, ACTION_NEGOTIATE);
-	core_timer(core, peer, nstime_add(now, is_closed_group(peer) ? NEGOTIATE_CLOSED_NS : NEGOTIATE_OPEN_NS));
+	core_timer(core, peer, nstime_add(now, peer_is_closed(peer) ? NEGOTIATE_CLOSED_NS : NEGOTIATE_OPEN_NS));
+}
+
+/* Nobody can prove that without the right to: what was remembered of its keys is over. */
+static void on_no_key(struct core *core, struct peer *peer, bool sticky, uint64_t now)
+{
+	if (peer->state != PEER_LOOKUP)
+		return;
+	peer->sticky = sticky;
+	peer->proved = false;
+	fail(core, peer, FAILURE_NO_KEY, now);
 }
 
 static void on_failure(struct core *core, struct peer *peer, enum failure failure, uint64_t now)
@@ -342,14 +281,21 @@ static void on_child_up(struct core *core, struct peer *peer, const struct core_
 	if (find_child(peer, child->spi_in_be))
 		return;
 	if ((responder ? !group_answers(peer->group) : peer->state != PEER_NEGOTIATE && !further) ||
-	    peer->child_count == PEER_CHILDREN || (further && child->tunnel != peer->tunnel)) {
+	    peer->child_count == CORE_CHILDREN || (further && child->tunnel != peer->tunnel)) {
 		refuse_child(core, peer, child->spi_in_be);
 		return;
 	}
+	if (!further) {
+		while (peer->child_count) /* of SAs that were closed a moment ago */
+			remove_child(core, peer, &peer->children[peer->child_count - 1]);
+		peer->sticky |= event->sticky;
+	}
+	peer->proved |= event->up.proved;
 	peer->children[peer->child_count++] = (struct peer_child){
 		.spi_in_be = child->spi_in_be,
 		.spi_out_be = child->spi_out_be,
 	};
+	vigil_changed(peer);
 	if (!further) {
 		peer->responder = responder;
 		peer->tunnel = child->tunnel;
@@ -379,6 +325,7 @@ static void on_child_quiet(struct core *core, struct peer *peer, uint32_t spi_in
 	if (child) {
 		order_sa_gone(core, peer, child, false, child->out);
 		child->out = false;
+		vigil_changed(peer);
 	}
 }
 
@@ -389,22 +336,15 @@ static void on_child_down(struct core *core, struct peer *peer, uint32_t spi_in_
 
 	if (!child)
 		return;
-	if (peer->child_count > 1) {
+	if (peer->child_count > 1 || !is_protected(peer)) {
 		remove_child(core, peer, child);
 		return;
 	}
+	stick(core, peer);
 	enter(peer, PEER_IDLE, now);
-	show_gate(core, peer);
+	order_gate_shown(core, peer);
 	unprotect(core, peer);
 	core_timer(core, peer, nstime_add(now, IDLE_NS));
-}
-
-static void look_later(struct core *core, struct peer *peer, uint64_t now)
-{
-	unsigned int doublings = peer->looks < 16 ? peer->looks : 16;
-
-	peer->looks++;
-	core_timer(core, peer, nstime_add(now, nstime_min(SEALS_FIRST_NS << doublings, SEALS_MOST_NS)));
 }
 
 static void start_handoff(struct core *core, struct peer *peer, uint64_t now)
@@ -434,9 +374,10 @@ static void on_sa_added(struct core *core, struct peer *peer, const struct core_
 	}
 	child->in |= event->added.in;
 	child->out |= event->added.out;
+	vigil_changed(peer);
 	if (peer->state == PEER_SECURE) {
 		if (has_adopted(peer) && !child->adopted && child->out)
-			core_timer(core, peer, nstime_add(now, REPLACED_SA_NS));
+			vigil_replaced(core, peer, now);
 		return;
 	}
 	if (peer->state != PEER_INSTALL || !child->out)
@@ -444,7 +385,7 @@ static void on_sa_added(struct core *core, struct peer *peer, const struct core_
 	if (peer->tunnel)
 		order_in_policy(core, peer);
 	if (peer->responder)
-		look_later(core, peer, now);
+		vigil_seals(core, peer, now);
 	else
 		start_handoff(core, peer, now);
 }
@@ -454,13 +395,16 @@ static void finish_handoff(struct core *core, struct peer *peer, uint64_t now)
 	enter(peer, PEER_SECURE, now);
 	peer->failures = 0;
 	core->counts.secured++;
+	vigil_start(core, peer, now);
+	if (peer->peer_seals)
+		stick(core, peer);
 	/* A stray of another processor may still come: what is sealed goes on waiting for it a while. */
 	order_gate(core, peer, GATE_SECURE, nstime_add(now, HANDOFF_NS));
 	order_drain(core, peer, DRAIN_SEALED, true);
 	/* Nothing flows in clear where everything was held: the in-policy can stand at once. */
 	order_in_policy(core, peer);
 	if (!peer->peer_seals)
-		look_later(core, peer, now);
+		vigil_seals(core, peer, now);
 }
 
 static void on_drained(struct core *core, struct peer *peer, bool empty, uint64_t now)
@@ -471,7 +415,7 @@ static void on_drained(struct core *core, struct peer *peer, bool empty, uint64_
 		if (peer->state == PEER_SECURE)
 			order_drain(core, peer, DRAIN_SEALED, true);
 		else if (peer->state == PEER_CLEAR || peer->state == PEER_DENIED)
-			drain_failed(core, peer);
+			order_drain_failed(core, peer);
 		return;
 	}
 	if (!empty && ++peer->drains < HANDOFF_DRAINS_MAX) {
@@ -510,16 +454,18 @@ static void on_seals(struct core *core, struct peer *peer, bool seals, uint64_t 
 		if (seals || now >= nstime_add(peer->since_ns, SEALS_RESPONDER_NS))
 			start_handoff(core, peer, now);
 		else
-			look_later(core, peer, now);
+			vigil_seals(core, peer, now);
 		return;
 	}
 	if (peer->state != PEER_SECURE)
 		return;
 	if (!seals) {
-		look_later(core, peer, now);
+		vigil_seals(core, peer, now);
 		return;
 	}
-	show_gate_again(core, peer, now);
+	vigil_sealed(core, peer);
+	stick(core, peer);
+	order_gate_again(core, peer, now);
 	order_in_policy(core, peer);
 }
 
@@ -533,7 +479,10 @@ static void on_expired(struct core *core, struct peer *peer, uint32_t spi_be, bo
 	if (peer->state != PEER_SECURE || child == end)
 		return;
 	if (!hard) {
-		core_emit(core, peer, ACTION_REKEY)->spi_in_be = child->spi_in_be;
+		if (vigil_is_idle(peer, now))
+			peer_close_idle(core, peer, now);
+		else
+			core_emit(core, peer, ACTION_REKEY)->spi_in_be = child->spi_in_be;
 		return;
 	}
 	spi_in_be = child->spi_in_be;
@@ -545,6 +494,13 @@ static void on_expired(struct core *core, struct peer *peer, uint32_t spi_be, bo
 	refuse_child(core, peer, spi_in_be);
 }
 
+/* An earlier agent's SAs could not be replaced. They go on as long as the peer is heard. */
+static void on_no_successor(struct core *core, struct peer *peer, uint64_t now)
+{
+	if (peer_is_orphaned(peer) && peer->vigil.silent)
+		start_over(core, peer, now);
+}
+
 void peer_event(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
 	switch (event->type) {
@@ -553,10 +509,10 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 		on_packets(core, peer, event, now);
 		break;
 	case EVENT_KEY:
-		on_key(core, peer, now);
+		on_key(core, peer, event->sticky, now);
 		break;
 	case EVENT_NO_KEY:
-		on_failure(core, peer, FAILURE_NO_KEY, now);
+		on_no_key(core, peer, event->sticky, now);
 		break;
 	case EVENT_LOOKUP_FAILED:
 		on_failure(core, peer, FAILURE_LOOKUP, now);
@@ -574,7 +530,10 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 		on_child_down(core, peer, event->up.child.spi_in_be, now);
 		break;
 	case EVENT_NEGOTIATION_FAILED:
-		on_failure(core, peer, FAILURE_NEGOTIATION, now);
+		if (peer->state == PEER_SECURE)
+			on_no_successor(core, peer, now);
+		else
+			on_failure(core, peer, FAILURE_NEGOTIATION, now);
 		break;
 	case EVENT_SA_ADDED:
 		on_sa_added(core, peer, event, now);
@@ -597,7 +556,11 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 			order_in_policy(core, peer);
 		}
 		break;
+	case EVENT_LIFE:
+		vigil_on_life(core, peer, event, now);
+		break;
 	case EVENT_LOCAL_GONE: /* core.c */
+	case EVENT_FORGET:
 	case EVENT_ADOPT:
 		break;
 	}
@@ -607,8 +570,6 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 
 void peer_expire(struct core *core, struct peer *peer, uint64_t now)
 {
-	const struct peer_child *sending = peer_sending(peer);
-
 	switch (peer->state) {
 	case PEER_LOOKUP:
 		core_emit(core, peer, ACTION_ABANDON);
@@ -619,19 +580,16 @@ void peer_expire(struct core *core, struct peer *peer, uint64_t now)
 		fail(core, peer, FAILURE_NEGOTIATION, now);
 		break;
 	case PEER_INSTALL:
+		order_check_seals(core, peer);
+		break;
 	case PEER_SECURE:
-		if (peer->state == PEER_SECURE && sending && !sending->adopted)
-			drop_adopted(core, peer);
-		/* It may use any of them: one at a look. */
-		if (!peer->peer_seals && peer->child_count)
-			core_emit(core, peer, ACTION_CHECK_SEALS)->spi_in_be =
-				peer->children[peer->looks % peer->child_count].spi_in_be;
+		vigil_expire(core, peer, now);
 		break;
 	case PEER_CLEAR:
 	case PEER_DENIED:
 		enter(peer, PEER_IDLE, now);
 		peer->until_ns = 0;
-		show_gate(core, peer);
+		order_gate_shown(core, peer);
 		core_timer(core, peer, nstime_add(now, IDLE_NS));
 		break;
 	case PEER_IDLE:
@@ -643,34 +601,44 @@ void peer_expire(struct core *core, struct peer *peer, uint64_t now)
 	}
 }
 
-void peer_adopt(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
+static void add_adopted(struct peer *peer, const struct core_event *event)
 {
-	peer->children[0] = (struct peer_child){
+	if (peer->child_count == CORE_CHILDREN)
+		return; /* it goes with the reqid's next owner */
+	peer->children[peer->child_count++] = (struct peer_child){
 		.spi_in_be = event->adopt.spi_in_be,
 		.spi_out_be = event->adopt.spi_out_be,
-		.in = true,
-		.out = true,
+		.in = event->adopt.spi_in_be != 0,
+		.out = event->adopt.spi_out_be != 0,
 		.adopted = true,
 	};
-	peer->child_count = 1;
+}
+
+void peer_adopt(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
+{
+	add_adopted(peer, event);
+	if (peer->state == PEER_SECURE)
+		return;
 	peer->has_policies = true;
 	peer->tunnel = event->adopt.tunnel;
 	peer->peer_seals = event->adopt.in_policy;
+	peer->sticky = event->sticky;
 	enter(peer, PEER_SECURE, now);
-	show_gate(core, peer);
+	vigil_start(core, peer, now);
+	vigil_adopted(core, peer, now);
+	order_gate_shown(core, peer);
 	order_drain(core, peer, DRAIN_SEALED, true);
 	if (!peer->peer_seals)
-		look_later(core, peer, now);
+		vigil_seals(core, peer, now);
 }
 
 void peer_regroup(struct core *core, struct peer *peer, enum hf_group group, uint64_t now)
 {
-
 	peer->group = group;
 	if (is_protected(peer) && group_answers(group)) {
-		show_gate_again(core, peer, now);
+		order_gate_again(core, peer, now);
 		if (!peer->peer_seals)
-			look_later(core, peer, now);
+			vigil_seals(core, peer, now);
 		return;
 	}
 	if (group_wants_sas(group)) {
@@ -678,6 +646,6 @@ void peer_regroup(struct core *core, struct peer *peer, enum hf_group group, uin
 		start_over(core, peer, now);
 		return;
 	}
-	drain_by_group(core, peer);
+	order_drain_by_group(core, peer);
 	peer_remove(core, peer);
 }

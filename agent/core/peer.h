@@ -6,8 +6,8 @@
  *              \          \          \           \-> (lost SA) LOOKUP
  *               `----------`----------`-> CLEAR | DENIED -> IDLE
  *
- * Timers, one per peer, by state: LOOKUP and NEGOTIATE the attempt's end; INSTALL (responder) and SECURE the next look
- * whether the peer seals; CLEAR and DENIED the end of the memory; IDLE the end of the peer.
+ * Timers, one per peer, by state: LOOKUP and NEGOTIATE the attempt's end; INSTALL (responder) the next look whether the peer
+ * seals; SECURE the first of vigil.c's; CLEAR and DENIED the end of the memory; IDLE the end of the peer.
  */
 #ifndef CORE_PEER_H
 #define CORE_PEER_H
@@ -25,16 +25,22 @@ enum handoff_step {
 	HANDOFF_REST,	/* sending what queued up meanwhile */
 };
 
-/*
- * Child SAs of one pair: one, its successor while it is being replaced, and as many again where both ends started at once
- * or an earlier agent left some.
- */
-#define PEER_CHILDREN 8
-
 struct peer_child {
 	uint32_t spi_in_be, spi_out_be;
 	bool in, out; /* in the kernel */
 	bool adopted; /* of an earlier agent: nobody will say that it is down */
+};
+
+/* When a secured peer is looked at, and what was seen (vigil.c). NSTIME_NEVER or 0 = not. */
+struct vigil {
+	uint64_t seals_ns;   /* does it seal? */
+	uint64_t drop_ns;    /* adopted SAs go */
+	uint64_t refresh_ns; /* adopted SAs are to get a successor */
+	uint64_t life_ns;    /* did anything pass? */
+	uint64_t used_ns;    /* when something had passed last */
+	uint64_t in, out;    /* packets at the last look */
+	unsigned int silent; /* looks in a row at which we had sent and heard nothing */
+	bool counted;	     /* `in` and `out` are of the SAs that stand now */
 };
 
 struct peer {
@@ -42,12 +48,13 @@ struct peer {
 	struct timer timer;
 	enum peer_state state;
 	enum hf_group group;
-	bool sticky;
+	bool sticky;	 /* once reached with a verified key: as private, whatever the group says */
+	bool proved;	 /* so it is now, and will be sticky as soon as it is known to seal, or its SAs are gone */
 	bool responder;	 /* the peer started the negotiation */
 	bool peer_seals; /* ESP was seen from it */
 	bool tunnel;
 	bool has_policies; /* ordered, not taken away since */
-	bool local_gone;   /* its local address is gone: it goes by its timer */
+	bool leaving;	   /* its local address is gone, or it is to be forgotten: it goes by its timer */
 	bool regroup;	   /* a reloaded policy has another group for it: likewise */
 	enum handoff_step step;
 	unsigned int drains; /* in this handoff */
@@ -58,8 +65,9 @@ struct peer {
 	uint64_t since_ns;			   /* in this state */
 	uint64_t until_ns;			   /* of CLEAR and DENIED */
 	uint64_t handoff_until_ns;		   /* of the gate entry as last ordered; 0 = none */
-	struct peer_child children[PEER_CHILDREN]; /* in the order they came */
+	struct peer_child children[CORE_CHILDREN]; /* in the order they came */
 	unsigned int child_count;
+	struct vigil vigil; /* SECURE */
 };
 
 /* peer_sending is the Child SA that packets leave with, NULL when there is none. */

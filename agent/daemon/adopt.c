@@ -18,6 +18,10 @@ struct found {
 	bool out_policy, in_policy;
 	bool tunnel;
 	uint32_t spi_in_be, spi_out_be;
+	struct {
+		uint32_t spi_in_be, spi_out_be; /* one of them is 0 */
+	} more[CORE_CHILDREN - 1];		/* of a rekey or a crossing that was under way */
+	unsigned int more_count;
 };
 
 struct search {
@@ -52,6 +56,16 @@ static void on_policy(void *arg, enum policy_dir dir, const struct hf_pair *pair
 	found->in_policy |= dir == POLICY_IN;
 }
 
+static void take_spi(struct found *found, uint32_t *first, uint32_t spi_in_be, uint32_t spi_out_be)
+{
+	if (!*first) {
+		*first = spi_in_be ? spi_in_be : spi_out_be;
+	} else if (found->more_count < CORE_CHILDREN - 1) {
+		found->more[found->more_count].spi_in_be = spi_in_be;
+		found->more[found->more_count++].spi_out_be = spi_out_be;
+	}
+}
+
 static void on_state(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
 		     enum sa_mode mode, bool larval)
 {
@@ -61,9 +75,9 @@ static void on_state(void *arg, const struct hf_addr *src, const struct hf_addr 
 	if (!found || larval)
 		return;
 	if (addr_equal(dst, &found->pair.remote))
-		found->spi_out_be = spi_be;
+		take_spi(found, &found->spi_out_be, 0, spi_be);
 	else if (addr_equal(src, &found->pair.remote))
-		found->spi_in_be = spi_be;
+		take_spi(found, &found->spi_in_be, spi_be, 0);
 }
 
 static bool is_whole(const struct found *found)
@@ -150,6 +164,11 @@ int agent_adopt(struct agent *agent, struct err *err)
 		event.adopt.in_policy = found->in_policy;
 		event.adopt.reqid = found->reqid;
 		agent_event(agent, &event);
+		for (unsigned int at = 0; at < found->more_count; at++) {
+			event.adopt.spi_in_be = found->more[at].spi_in_be;
+			event.adopt.spi_out_be = found->more[at].spi_out_be;
+			agent_event(agent, &event);
+		}
 		adopted++;
 	}
 	/* The gate closes before the pieces go. */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/nstime.h"
 #include "base/own.h"
+#include "base/secret.h"
 #include "daemon/internal.h"
 
 #define SWEEP_NS NSTIME_S
@@ -57,12 +58,22 @@ static void write_fact(struct agent *agent, const struct core_event *event, uint
 	}
 }
 
+/* Facts that may begin a peer's life say what is remembered of it. A new Child SA's maker has said so itself. */
+static bool asks_memory(enum core_event_type type)
+{
+	return type == EVENT_FLOW_MISS || type == EVENT_STRAY || type == EVENT_ADOPT;
+}
+
 void agent_event(struct agent *agent, const struct core_event *event)
 {
+	struct core_event known = *event;
 	uint64_t now = agent_now();
 
 	write_fact(agent, event, now);
-	core_take(agent->core, event, now);
+	if (asks_memory(event->type) && agent->keying->sticky)
+		known.sticky = agent->keying->sticky(agent->keying_arg, &event->pair.remote);
+	core_take(agent->core, &known, now);
+	secret_wipe(&known, sizeof(known));
 	agent_perform(agent);
 	agent_rearm(agent);
 }
@@ -183,11 +194,46 @@ static int watch_all(struct agent *agent, struct err *err)
 
 /* ---- policy ---- */
 
+/* The rules of the trie being put together. */
+struct rules {
+	struct agent *agent;
+	const struct policy *policy;
+	struct dataplane_rule *rules;
+	size_t count;
+};
+
+/* A sticky address is as private as its rule: also for pairs that nobody has seen yet, and with no agent at all. */
+static void add_sticky(void *arg, const struct hf_addr *remote)
+{
+	const struct policy_entry *entry;
+	struct rules *rules = arg;
+	enum hf_group group;
+
+	entry = policy_find(rules->policy, remote);
+	group = policy_group(rules->policy, remote);
+	if (!group_is_raised(group))
+		return;
+	if (entry && entry->prefix.prefix_len == 128) {
+		rules->rules[entry - rules->policy->entries].group = HF_GROUP_PRIVATE;
+		return;
+	}
+	if (rules->count == HF_POLICY_MAX - 2) {
+		if (!rules->agent->trie_full)
+			log_error(
+				"more known peers than rules have room for: the oldest are closed when a packet of theirs comes");
+		rules->agent->trie_full = true;
+		return;
+	}
+	rules->rules[rules->count++] =
+		(struct dataplane_rule){ { .prefix_len = 128, .addr = *remote }, HF_GROUP_PRIVATE };
+}
+
 int agent_apply_policy(struct agent *agent, const struct config *config, struct err *err)
 {
 	const struct policy *policy = &config->policy;
+	OWN_FREE struct dataplane_rule *rules = calloc(HF_POLICY_MAX, sizeof(*rules));
+	struct rules all = { agent, policy, rules, policy->count };
 	size_t count = 0;
-	OWN_FREE struct dataplane_rule *rules = calloc(policy->count + 2, sizeof(*rules));
 	const struct dataplane_rule fallback[2] = {
 		{ .prefix = { .prefix_len = 0 }, .group = policy->fallback },
 		{ .prefix = { .prefix_len = 96, .addr = addr_from_v4(0) }, .group = policy->fallback },
@@ -197,6 +243,9 @@ int agent_apply_policy(struct agent *agent, const struct config *config, struct 
 		return err_set(err, -ENOMEM, "no memory for %zu policy rules", policy->count);
 	for (size_t i = 0; i < policy->count; i++)
 		rules[count++] = (struct dataplane_rule){ policy->entries[i].prefix, policy->entries[i].group };
+	if (agent->keying->each_sticky)
+		agent->keying->each_sticky(agent->keying_arg, add_sticky, &all);
+	count = all.count;
 	for (int i = 0; i < 2; i++) {
 		size_t at = 0;
 
@@ -206,6 +255,34 @@ int agent_apply_policy(struct agent *agent, const struct config *config, struct 
 			rules[count++] = fallback[i];
 	}
 	return dataplane_policy_set(agent->dp, rules, count, policy_is_strict(policy), err);
+}
+
+int agent_unstick(struct agent *agent, struct err *err)
+{
+	return agent_apply_policy(agent, &agent->config, err);
+}
+
+int agent_forget(struct agent *agent, const struct hf_addr *remote, struct err *err)
+{
+	struct core_event event = { .type = EVENT_FORGET, .pair = { .remote = *remote } };
+	bool known = agent->keying->forget && agent->keying->forget(agent->keying_arg, remote);
+	struct core_counts before, after;
+	uint64_t now = agent_now();
+	char text[ADDR_TEXT_MAX];
+	int error;
+
+	core_count(agent->core, &before);
+	core_take(agent->core, &event, now);
+	while (core_deadline(agent->core) <= now) {
+		core_expire(agent->core, now);
+		agent_perform(agent);
+	}
+	core_count(agent->core, &after);
+	error = known ? agent_apply_policy(agent, &agent->config, err) : 0;
+	agent_rearm(agent);
+	if (error == 0 && !known && before.peers == after.peers)
+		return err_set(err, -ENOENT, "nothing is known of %s", addr_format(text, remote));
+	return error;
 }
 
 int agent_reload(struct agent *agent, struct err *err)

@@ -28,6 +28,15 @@ void agent_close(struct agent *agent);
 /* agent_event gives the core a fact and does what it orders. */
 void agent_event(struct agent *agent, const struct core_event *event);
 
+/*
+ * agent_forget is the operator's `forget ADDRESS`: its pairs end, failures are forgotten, and it is not sticky any more.
+ * 0, or -ENOENT when nothing was known of it.
+ */
+int agent_forget(struct agent *agent, const struct hf_addr *remote, struct err *err);
+
+/* agent_unstick: the address is sticky no longer; its prefix's group decides again. */
+int agent_unstick(struct agent *agent, struct err *err);
+
 /* agent_reload reads the configuration again. On failure the old one stays in force. */
 int agent_reload(struct agent *agent, struct err *err);
 

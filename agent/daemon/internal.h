@@ -51,6 +51,7 @@ struct agent {
 	bool host_full; /* more links or addresses than there is room for: said once */
 
 	uint64_t gate_full;
+	bool trie_full; /* more sticky addresses than rules: said once */
 };
 
 /* perform.c */

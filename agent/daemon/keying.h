@@ -35,6 +35,15 @@ struct keying {
 	void (*installed)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be, int error);
 	void (*rekey)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be);
 	void (*gone)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be);
+	/* Something was sent to this pair's peer and nothing heard: is it there? Its Child SAs go down if not. May be NULL. */
+	void (*probe)(void *arg, struct agent *agent, const struct hf_pair *pair);
+	/*
+	 * Peers that were once reached with a verified key (DESIGN 6, sticky): whether the address is one, all of them, and the
+	 * operator's word that one is not any more (false: it was none). All three or none.
+	 */
+	bool (*sticky)(void *arg, const struct hf_addr *remote);
+	void (*each_sticky)(void *arg, void (*see)(void *see_arg, const struct hf_addr *remote), void *see_arg);
+	bool (*forget)(void *arg, const struct hf_addr *remote);
 	/* What it knows for `status`: the parts about IKE and discovery. May be NULL. */
 	void (*report)(void *arg, struct status *status);
 	/*

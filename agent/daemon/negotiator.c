@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -20,6 +21,7 @@
 #include "daemon/negotiator.h"
 #include "discover/discover.h"
 #include "discover/keytext.h"
+#include "discover/known.h"
 #include "net/udp.h"
 
 /* Questions to discovery that wait for their answer, from the core and from the engine. */
@@ -28,16 +30,44 @@
 /* A key file is some hundred octets; more is another file. */
 #define KEY_FILE_MAX 65536
 
-/* Of attempts that this host started; a peer's carry 0. */
+/* Tags of IKE SAs: whether this host started it, and the trust of the keys that the engine was given. */
 #define TAG_OURS 1
+#define TAG_TRUST_SHIFT 8
 
-enum asker { ASKER_CORE, ASKER_ENGINE, ASKER_OPERATOR };
+/*
+ * How long a pair that has SAs goes on sending with the old ones after the peer made further ones: the peer can read the
+ * new ones when our answer has arrived and its kernel has them. 200 ms covers a continent.
+ */
+#define USE_NS (200 * NSTIME_MS)
+
+/* Child SAs that wait for that. One that finds no room is used at once. */
+#define WAITING_MAX 256
+
+/* How often the store of known peers is looked through for those whose time is over. */
+#define KNOWN_LOOK_S 3600
+
+enum asker { ASKER_CORE, ASKER_ENGINE, ASKER_STORE, ASKER_OPERATOR };
 
 struct question {
 	enum asker asker;
 	struct handle of; /* peer, or IKE SA */
 	struct hf_pair pair;
 	uint64_t tag;
+	uint8_t key[SHA256_LEN]; /* STORE: that was proved */
+};
+
+/* Who was the last to prove a key: what its Child SA is told with. */
+struct proof {
+	struct handle sa;
+	bool verified;	 /* by a signature, with a key of verified trust */
+	bool was_sticky; /* before this */
+};
+
+/* The outbound half of a further Child SA that is not used yet, the oldest first. */
+struct waiting {
+	struct hf_pair pair;
+	struct child child;
+	uint64_t due_ns;
 };
 
 /* A Child SA that the core knows by its inbound SPI. */
@@ -63,7 +93,11 @@ struct negotiator {
 	struct udp *udp;
 	struct discover *discover;
 	struct sign_key *key;
-	struct event *timer, *sockets[UDP_SOCKETS];
+	struct event *timer, *use_timer, *known_timer, *sockets[UDP_SOCKETS];
+	struct known *known;
+	struct proof proof;
+	struct waiting waiting[WAITING_MAX];
+	size_t waiting_count;
 	struct verdict verdicts[VERDICTS_MAX];
 	size_t verdict_count;
 	bool settling;
@@ -133,16 +167,82 @@ static struct journal *journal_of(const struct negotiator *negotiator)
 }
 
 static void tell_child(struct negotiator *negotiator, enum core_event_type type, const struct hf_pair *pair,
-		       const struct ike_output *out)
+		       const struct ike_output *out, bool install_out)
 {
 	struct core_event event = { .type = type, .pair = *pair };
+	const struct proof *proof = &negotiator->proof;
 
 	event.up.child = out->child.keys;
 	event.up.responder = out->child.responder;
 	event.up.in = out->child.install_in;
-	event.up.out = out->child.install_out;
+	event.up.out = install_out;
+	if (proof->sa.generation == out->sa.generation && proof->sa.index == out->sa.index) {
+		event.up.proved = proof->verified;
+		event.sticky = proof->was_sticky;
+	}
 	agent_event(negotiator->agent, &event);
 	secret_wipe(&event, sizeof(event));
+}
+
+/* ---- further Child SAs of a pair that has some ---- */
+
+static void forget_waiting(struct negotiator *negotiator, size_t at)
+{
+	size_t after = negotiator->waiting_count - at - 1;
+
+	memmove(&negotiator->waiting[at], &negotiator->waiting[at + 1], after * sizeof(negotiator->waiting[0]));
+	secret_wipe(&negotiator->waiting[--negotiator->waiting_count], sizeof(negotiator->waiting[0]));
+}
+
+static void use(struct negotiator *negotiator, size_t at)
+{
+	struct core_event event = { .type = EVENT_CHILD_USE, .pair = negotiator->waiting[at].pair };
+
+	event.up.child = negotiator->waiting[at].child;
+	event.up.out = true;
+	forget_waiting(negotiator, at);
+	agent_event(negotiator->agent, &event);
+	secret_wipe(&event, sizeof(event));
+}
+
+/* The others of the pair go: what waits is needed now. */
+static void use_waiting(struct negotiator *negotiator, const struct hf_pair *pair)
+{
+	for (size_t i = negotiator->waiting_count; i-- > 0;)
+		if (pair_equal(&negotiator->waiting[i].pair, pair))
+			use(negotiator, i);
+}
+
+static void arm_use(struct negotiator *negotiator)
+{
+	struct timeval wait = { 0 };
+
+	if (!negotiator->waiting_count || evtimer_pending(negotiator->use_timer, NULL))
+		return;
+	wait.tv_usec =
+		(suseconds_t)(nstime_until(negotiator->waiting[0].due_ns, agent_now()) / NSTIME_US % 1000000 + 1);
+	evtimer_add(negotiator->use_timer, &wait);
+}
+
+static void on_use_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct negotiator *negotiator = arg;
+
+	(void)fd;
+	(void)what;
+	while (negotiator->waiting_count && negotiator->waiting[0].due_ns <= agent_now())
+		use(negotiator, 0);
+	arm_use(negotiator);
+}
+
+/* The peer made it, and what leaves now has an SA already: that one goes on until the peer can read the new one. */
+static bool may_wait(const struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
+{
+	struct peer_view view;
+
+	return out->child.responder && out->child.install_in && out->child.install_out &&
+	       negotiator->waiting_count < WAITING_MAX && core_find(negotiator->agent->core, &view, pair) &&
+	       view.spi_out_be && (view.state == PEER_SECURE || view.state == PEER_HANDOFF);
 }
 
 static void on_child_up(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
@@ -152,7 +252,20 @@ static void on_child_up(struct negotiator *negotiator, const struct hf_pair *pai
 		return;
 	}
 	chronicle_child(journal_of(negotiator), pair, out, agent_now());
-	tell_child(negotiator, EVENT_CHILD_UP, pair, out);
+	if (!may_wait(negotiator, pair, out)) {
+		tell_child(negotiator, EVENT_CHILD_UP, pair, out, out->child.install_out);
+		return;
+	}
+	negotiator->waiting[negotiator->waiting_count++] =
+		(struct waiting){ *pair, out->child.keys, nstime_add(agent_now(), USE_NS) };
+	tell_child(negotiator, EVENT_CHILD_UP, pair, out, false);
+	arm_use(negotiator);
+}
+
+static void on_child_quiet(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
+{
+	use_waiting(negotiator, pair);
+	tell_child(negotiator, EVENT_CHILD_QUIET, pair, out, true);
 }
 
 static void on_child_down(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
@@ -162,53 +275,80 @@ static void on_child_down(struct negotiator *negotiator, const struct hf_pair *p
 	if (known)
 		forget_child(negotiator, known);
 	chronicle_child_down(journal_of(negotiator), pair, out, agent_now());
-	tell_child(negotiator, EVENT_CHILD_DOWN, pair, out);
+	use_waiting(negotiator, pair);
+	tell_child(negotiator, EVENT_CHILD_DOWN, pair, out, true);
 }
 
-static void ask(struct negotiator *negotiator, enum asker asker, struct handle of, const struct hf_pair *pair,
-		uint64_t tag);
+static void ask(struct negotiator *negotiator, const struct question *like);
+
+static uint64_t wall_s(void)
+{
+	return (uint64_t)time(NULL);
+}
+
+/* Sticky from now on, for the least time; discovery says its name, and whether its key lasts longer. */
+static void on_up(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
+{
+	struct question question = { .asker = ASKER_STORE, .pair = *pair };
+	struct known_peer peer = { .addr = pair->remote, .name = "" };
+	uint64_t trust = out->tag >> TAG_TRUST_SHIFT;
+	char text[PAIR_TEXT_MAX];
+
+	log_info("%s: the peer has proved its key, as %s", pair_format(text, pair),
+		 out->up.responder ? "initiator" : "responder");
+	negotiator->proof = (struct proof){
+		.sa = out->sa,
+		.verified = out->up.auth == IKE_AUTH_SIGNATURE && trust && trust < TRUST_OPPORTUNISTIC,
+		.was_sticky = known_has(negotiator->known, &pair->remote, wall_s()),
+	};
+	if (!negotiator->proof.verified)
+		return;
+	memcpy(peer.key, out->up.key, sizeof(peer.key));
+	memcpy(question.key, out->up.key, sizeof(question.key));
+	known_put(negotiator->known, &peer, wall_s());
+	ask(negotiator, &question);
+}
 
 static void on_down(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
 {
 	struct core_event event = { .type = EVENT_NEGOTIATION_FAILED, .pair = *pair };
 	char text[PAIR_TEXT_MAX];
 
-	chronicle_down(journal_of(negotiator), pair, out, out->tag == TAG_OURS, agent_now());
+	chronicle_down(journal_of(negotiator), pair, out, out->tag & TAG_OURS, agent_now());
 	if (out->down.was_up)
 		log_info("%s: IKE SA ended: %s", pair_format(text, pair), ike_reason_name(out->down.reason));
 	else if (out->down.reason != IKE_SUPERSEDED)
 		log_info("%s: negotiation failed: %s%s%s", pair_format(text, pair), ike_reason_name(out->down.reason),
 			 out->down.notify ? ", the peer said " : "",
 			 out->down.notify ? ike_notify_name(out->down.notify) : "");
-	if (out->tag == TAG_OURS && !out->down.was_up && out->down.reason != IKE_SUPERSEDED)
+	if (out->tag & TAG_OURS && !out->down.was_up && out->down.reason != IKE_SUPERSEDED)
 		agent_event(negotiator->agent, &event);
 }
 
 static void take(struct negotiator *negotiator, const struct ike_output *out)
 {
 	struct hf_pair pair = { .local = out->path.local, .remote = out->path.remote };
-	char text[PAIR_TEXT_MAX];
 
 	switch (out->type) {
 	case IKE_SEND:
 		udp_send(negotiator->udp, &out->path, out->datagram);
 		break;
 	case IKE_ASK_KEY:
-		ask(negotiator, ASKER_ENGINE, out->sa, &pair, out->tag);
+		ask(negotiator,
+		    &(struct question){ .asker = ASKER_ENGINE, .of = out->sa, .pair = pair, .tag = out->tag });
 		break;
 	case IKE_UP:
 		chronicle_proof(journal_of(negotiator), &pair, out, negotiator->ike, agent_now());
-		log_info("%s: the peer has proved its key, as %s", pair_format(text, &pair),
-			 out->up.responder ? "initiator" : "responder");
+		on_up(negotiator, &pair, out);
 		break;
 	case IKE_CHILD_UP:
 		on_child_up(negotiator, &pair, out);
 		break;
 	case IKE_CHILD_USE:
-		tell_child(negotiator, EVENT_CHILD_USE, &pair, out);
+		tell_child(negotiator, EVENT_CHILD_USE, &pair, out, true);
 		break;
 	case IKE_CHILD_QUIET:
-		tell_child(negotiator, EVENT_CHILD_QUIET, &pair, out);
+		on_child_quiet(negotiator, &pair, out);
 		break;
 	case IKE_CHILD_DOWN:
 		on_child_down(negotiator, &pair, out);
@@ -296,26 +436,22 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 
 /* ---- discovery ---- */
 
-static void ask(struct negotiator *negotiator, enum asker asker, struct handle of, const struct hf_pair *pair,
-		uint64_t tag)
+static void ask(struct negotiator *negotiator, const struct question *like)
 {
 	struct handle handle = pool_take(&negotiator->questions);
 	struct question *question = pool_get(&negotiator->questions, handle);
-	struct core_event failed = { .type = EVENT_LOOKUP_FAILED, .peer = of, .pair = *pair };
-	struct ike_answer none = { .tag = tag };
+	struct core_event failed = { .type = EVENT_LOOKUP_FAILED, .peer = like->of, .pair = like->pair };
+	struct ike_answer none = { .tag = like->tag };
 
-	if (!question && asker == ASKER_CORE) {
+	if (question) {
+		*question = *like;
+		discover_ask(negotiator->discover, (uint64_t)handle.generation << 32 | handle.index,
+			     &like->pair.remote);
+	} else if (like->asker == ASKER_CORE) {
 		agent_event(negotiator->agent, &failed);
-		return;
+	} else if (like->asker == ASKER_ENGINE) {
+		ike_answer(negotiator->ike, like->of, &none, agent_now());
 	}
-	if (!question && asker == ASKER_OPERATOR)
-		return;
-	if (!question) {
-		ike_answer(negotiator->ike, of, &none, agent_now());
-		return;
-	}
-	*question = (struct question){ .asker = asker, .of = of, .pair = *pair, .tag = tag };
-	discover_ask(negotiator->discover, (uint64_t)handle.generation << 32 | handle.index, &pair->remote);
 }
 
 /* Who is only encrypted to, not known, is good enough for no group yet. */
@@ -328,12 +464,36 @@ static void answer_core(struct negotiator *negotiator, const struct question *qu
 			const struct discover_answer *answer)
 {
 	struct core_event event = { .type = EVENT_LOOKUP_FAILED, .peer = question->of, .pair = question->pair };
+	struct err err = ERR_NONE;
 
-	if (is_usable(answer))
+	if (is_usable(answer)) {
+		/* Who was known is not known any more, but only who has a key can have been. */
 		event.type = EVENT_KEY;
-	else if (answer->outcome == DISCOVER_NO_KEY)
+		event.sticky = known_is_damaged(negotiator->known);
+	} else if (answer->outcome == DISCOVER_NO_KEY) {
+		/* A proof that there is none, as good as the one that there was. */
 		event.type = EVENT_NO_KEY;
+		if (known_forget(negotiator->known, &question->pair.remote) &&
+		    agent_unstick(negotiator->agent, &err) < 0)
+			log_error("%s", err.text);
+	}
 	agent_event(negotiator->agent, &event);
+}
+
+/* The key that was proved is among those that discovery names now: its name and its end are the peer's. */
+static void answer_store(struct negotiator *negotiator, const struct question *question,
+			 const struct discover_answer *answer)
+{
+	struct known_peer peer = {
+		.addr = question->pair.remote,
+		.name = answer->name ? answer->name : "",
+		.key_until_s = answer->until_s,
+	};
+
+	if (!is_usable(answer))
+		return;
+	memcpy(peer.key, question->key, sizeof(peer.key));
+	known_put(negotiator->known, &peer, wall_s());
 }
 
 static void answer_engine(struct negotiator *negotiator, const struct question *question,
@@ -344,6 +504,7 @@ static void answer_engine(struct negotiator *negotiator, const struct question *
 	char text[PAIR_TEXT_MAX];
 
 	if (is_usable(answer) && group_answers(group)) {
+		keys.tag |= (uint64_t)answer->trust << TAG_TRUST_SHIFT;
 		keys.keys = answer->keys;
 		for (size_t i = 0; i < answer->keys; i++)
 			keys.spki[i] = answer->spki[i];
@@ -375,7 +536,7 @@ static bool foresee(void *arg, const struct hf_addr *remote, char *out, size_t o
 
 	*out = '\0';
 	negotiator->foresight = &foresight;
-	ask(negotiator, ASKER_OPERATOR, HANDLE_NONE, &pair, 0);
+	ask(negotiator, &(struct question){ .asker = ASKER_OPERATOR, .pair = pair });
 	negotiator->foresight = NULL;
 	return foresight.usable;
 }
@@ -392,15 +553,23 @@ static void on_found(void *arg, uint64_t id, const struct hf_addr *addr, const s
 	question = *known;
 	pool_put(&negotiator->questions, handle);
 	/* The engine asks for this host's own attempt what the core has asked just before. */
-	if (question.asker == ASKER_CORE || (question.asker == ASKER_ENGINE && question.tag != TAG_OURS))
+	if (question.asker == ASKER_CORE || (question.asker == ASKER_ENGINE && !(question.tag & TAG_OURS)))
 		chronicle_found(journal_of(negotiator), &question.pair, answer, is_usable(answer),
 				question.asker == ASKER_ENGINE, agent_now());
-	if (question.asker == ASKER_OPERATOR)
-		answer_operator(negotiator, answer);
-	else if (question.asker == ASKER_CORE)
+	switch (question.asker) {
+	case ASKER_CORE:
 		answer_core(negotiator, &question, answer);
-	else
+		break;
+	case ASKER_ENGINE:
 		answer_engine(negotiator, &question, answer);
+		break;
+	case ASKER_STORE:
+		answer_store(negotiator, &question, answer);
+		break;
+	case ASKER_OPERATOR:
+		answer_operator(negotiator, answer);
+		break;
+	}
 }
 
 /* ---- the core's orders ---- */
@@ -408,7 +577,7 @@ static void on_found(void *arg, uint64_t id, const struct hf_addr *addr, const s
 static void lookup(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
 {
 	(void)agent;
-	ask(arg, ASKER_CORE, peer, pair, 0);
+	ask(arg, &(struct question){ .asker = ASKER_CORE, .of = peer, .pair = *pair });
 }
 
 static void start(struct negotiator *negotiator, const struct hf_pair *pair, bool initial_contact)
@@ -417,7 +586,8 @@ static void start(struct negotiator *negotiator, const struct hf_pair *pair, boo
 	struct ike_connect connect = {
 		.path = { .local = pair->local, .remote = pair->remote },
 		.tag = TAG_OURS,
-		.fail_open = group == HF_GROUP_PRIVATE_OR_CLEAR,
+		.fail_open = group == HF_GROUP_PRIVATE_OR_CLEAR &&
+			     !known_has(negotiator->known, &pair->remote, wall_s()),
 		.initial_contact = initial_contact,
 	};
 	struct core_event failed = { .type = EVENT_NEGOTIATION_FAILED, .pair = *pair };
@@ -433,7 +603,8 @@ static void negotiate(void *arg, struct agent *agent, struct handle peer, const 
 {
 	(void)agent;
 	(void)peer;
-	start(arg, pair, false);
+	/* The core asks for a pair without SAs: whatever the peer still has of an earlier life of ours is stale. */
+	start(arg, pair, true);
 }
 
 static void abandon(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
@@ -442,6 +613,9 @@ static void abandon(void *arg, struct agent *agent, struct handle peer, const st
 
 	(void)agent;
 	(void)peer;
+	for (size_t i = negotiator->waiting_count; i-- > 0;)
+		if (pair_equal(&negotiator->waiting[i].pair, pair))
+			forget_waiting(negotiator, i);
 	ike_close_pair(negotiator->ike, pair, agent_now());
 	settle(negotiator);
 }
@@ -469,8 +643,63 @@ static void rekey(void *arg, struct agent *agent, const struct hf_pair *pair, ui
 		ike_rekey_child(negotiator->ike, known->child, agent_now());
 		settle(negotiator);
 	} else {
-		start(negotiator, pair, true); /* an earlier agent's: nothing of that IKE SA is left here */
+		/*
+		 * An earlier agent's. Nothing of that IKE SA is left here, but its Child SAs are, and in use: the peer must not
+		 * drop them before it has others. It asks the old IKE SA whether it lives, and finds out (IKEV2.md 2.1 U11).
+		 */
+		start(negotiator, pair, false);
 	}
+}
+
+static void probe(void *arg, struct agent *agent, const struct hf_pair *pair)
+{
+	struct negotiator *negotiator = arg;
+
+	(void)agent;
+	ike_probe_pair(negotiator->ike, pair, agent_now());
+	settle(negotiator);
+}
+
+static bool sticky(void *arg, const struct hf_addr *remote)
+{
+	const struct negotiator *negotiator = arg;
+
+	return known_has(negotiator->known, remote, wall_s());
+}
+
+static void each_sticky(void *arg, void (*see)(void *see_arg, const struct hf_addr *remote), void *see_arg)
+{
+	const struct negotiator *negotiator = arg;
+
+	known_each(negotiator->known, see, see_arg);
+}
+
+static bool forget(void *arg, const struct hf_addr *remote)
+{
+	struct negotiator *negotiator = arg;
+
+	return known_forget(negotiator->known, remote);
+}
+
+static void note_gone(void *arg, const struct hf_addr *addr)
+{
+	char text[ADDR_TEXT_MAX];
+
+	log_info("%s: not reached for so long that its prefix's group decides again", addr_format(text, addr));
+	*(bool *)arg = true;
+}
+
+static void on_known_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct negotiator *negotiator = arg;
+	struct err err = ERR_NONE;
+	bool any = false;
+
+	(void)fd;
+	(void)what;
+	known_expire(negotiator->known, wall_s(), note_gone, &any);
+	if (any && agent_unstick(negotiator->agent, &err) < 0)
+		log_error("%s", err.text);
 }
 
 static void gone(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be)
@@ -522,6 +751,8 @@ static const char *problem(void *arg, size_t index)
 
 	if (negotiator->problem[0] && index-- == 0)
 		return negotiator->problem;
+	if (known_problem(negotiator->known) && index-- == 0)
+		return known_problem(negotiator->known);
 	return discover_problem(negotiator->discover, index);
 }
 
@@ -651,11 +882,30 @@ static int open_engine(struct negotiator *negotiator, const struct config *confi
 	return negotiator->ike ? 0 : -EINVAL;
 }
 
+static int open_known(struct negotiator *negotiator, const struct config *config, struct err *err)
+{
+	uint8_t seed[SIPHASH_KEY];
+	char path[4096];
+	int error;
+
+	draw_random(NULL, seed, sizeof(seed));
+	snprintf(path, sizeof(path), "%s/known.db", config->state);
+	error = known_open(&negotiator->known, path, seed, wall_s(), err);
+	if (error == 0 && known_problem(negotiator->known))
+		log_error("%s", known_problem(negotiator->known));
+	return error;
+}
+
 static int watch_sockets(struct negotiator *negotiator, struct event_base *base, struct err *err)
 {
+	const struct timeval known_look = { .tv_sec = KNOWN_LOOK_S };
+
 	negotiator->timer = evtimer_new(base, on_timer, negotiator);
-	if (!negotiator->timer)
+	negotiator->use_timer = evtimer_new(base, on_use_timer, negotiator);
+	negotiator->known_timer = event_new(base, -1, EV_PERSIST, on_known_timer, negotiator);
+	if (!negotiator->timer || !negotiator->use_timer || !negotiator->known_timer)
 		return err_set(err, -ENOMEM, "no memory for the event loop");
+	event_add(negotiator->known_timer, &known_look);
 	for (unsigned int i = 0; i < UDP_SOCKETS; i++) {
 		int fd = udp_fd(negotiator->udp, i);
 
@@ -686,6 +936,8 @@ static int open_all(void *arg, struct agent *agent, const struct config *config,
 	if (!error)
 		error = load_key(negotiator, config, err);
 	if (!error)
+		error = open_known(negotiator, config, err);
+	if (!error)
 		error = open_engine(negotiator, config, err);
 	if (!error)
 		error = discover_open(&negotiator->discover, &discover, agent_base(agent), on_found, NULL, negotiator,
@@ -707,6 +959,12 @@ static void close_all(void *arg, struct agent *agent)
 			event_free(negotiator->sockets[i]);
 	if (negotiator->timer)
 		event_free(negotiator->timer);
+	if (negotiator->use_timer)
+		event_free(negotiator->use_timer);
+	if (negotiator->known_timer)
+		event_free(negotiator->known_timer);
+	known_close(negotiator->known);
+	secret_wipe(negotiator->waiting, sizeof(negotiator->waiting));
 	if (negotiator->udp)
 		udp_close(negotiator->udp);
 	if (negotiator->discover)
@@ -731,6 +989,10 @@ const struct keying negotiator_keying = {
 	.installed = installed,
 	.rekey = rekey,
 	.gone = gone,
+	.probe = probe,
+	.sticky = sticky,
+	.each_sticky = each_sticky,
+	.forget = forget,
 	.report = report,
 	.foresee = foresee,
 	.problem = problem,

@@ -224,6 +224,42 @@ static void check_seals(struct agent *agent, const struct action *action)
 	answer(agent, action, &event);
 }
 
+static void check_life(struct agent *agent, const struct action *action)
+{
+	struct core_event event = { .type = EVENT_LIFE };
+	struct sa_counters counters;
+
+	for (unsigned int i = 0; i < CORE_CHILDREN && event.error == 0; i++) {
+		if (action->life.in_be[i]) {
+			event.error = xfrm_state_counters(agent->nl, &counters, &action->pair.local,
+							  action->life.in_be[i], NULL);
+			event.life.in += event.error ? 0 : counters.packets;
+		}
+		if (action->life.out_be[i] && event.error == 0) {
+			event.error = xfrm_state_counters(agent->nl, &counters, &action->pair.remote,
+							  action->life.out_be[i], NULL);
+			event.life.out += event.error ? 0 : counters.packets;
+		}
+	}
+	answer(agent, action, &event);
+}
+
+/* The address's own rule: it holds for pairs without an entry, and when no agent lives. */
+static void stick(struct agent *agent, const struct action *action)
+{
+	const struct dataplane_rule rule = { { .prefix_len = 128, .addr = action->pair.remote }, HF_GROUP_PRIVATE };
+	char text[ADDR_TEXT_MAX];
+	int error = 0;
+
+	if (group_is_raised(policy_group(&agent->config.policy, &action->pair.remote)))
+		error = dataplane_policy_put(agent->dp, &rule);
+	if (error < 0 && !agent->trie_full) {
+		log_error("%s: cannot be given a rule of its own (%s): its pairs are closed when a packet comes",
+			  addr_format(text, &action->pair.remote), strerror(-error));
+		agent->trie_full = true;
+	}
+}
+
 static void perform(struct agent *agent, const struct action *action)
 {
 	switch (action->type) {
@@ -264,6 +300,16 @@ static void perform(struct agent *agent, const struct action *action)
 		break;
 	case ACTION_CHECK_SEALS:
 		check_seals(agent, action);
+		break;
+	case ACTION_CHECK_LIFE:
+		check_life(agent, action);
+		break;
+	case ACTION_PROBE:
+		if (agent->keying->probe)
+			agent->keying->probe(agent->keying_arg, agent, &action->pair);
+		break;
+	case ACTION_STICK:
+		stick(agent, action);
 		break;
 	}
 }

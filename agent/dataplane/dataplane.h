@@ -73,6 +73,9 @@ struct dataplane_rule {
 int dataplane_policy_set(struct dataplane *dp, const struct dataplane_rule *rules, size_t count, bool strict,
 			 struct err *err);
 
+/* dataplane_policy_put writes one rule more; the next dataplane_policy_set takes it away unless it names it. -ENOSPC, ... */
+int dataplane_policy_put(struct dataplane *dp, const struct dataplane_rule *rule);
+
 /* dataplane_exempt_set adds or replaces the flags (HF_EXEMPT_*) of an address; 0 removes it. */
 int dataplane_exempt_set(struct dataplane *dp, const struct hf_addr *addr, uint32_t flags);
 

@@ -94,6 +94,13 @@ int dataplane_policy_set(struct dataplane *dp, const struct dataplane_rule *rule
 	return 0;
 }
 
+int dataplane_policy_put(struct dataplane *dp, const struct dataplane_rule *rule)
+{
+	struct hf_rule value = { .group = rule->group };
+
+	return bpf_map_update_elem(dp->map[DP_POLICY], &rule->prefix, &value, BPF_ANY) < 0 ? -errno : 0;
+}
+
 int dataplane_exempt_set(struct dataplane *dp, const struct hf_addr *addr, uint32_t flags)
 {
 	struct hf_exempt exempt = { .flags = flags };

@@ -408,6 +408,19 @@ void ike_probe(struct ike *ike, struct handle handle, uint64_t now)
 		want(ike, sa, WANT_PROBE, now);
 }
 
+void ike_probe_pair(struct ike *ike, const struct hf_pair *pair, uint64_t now)
+{
+	struct sa *next;
+
+	for (struct sa *sa = sa_first_of_pair(ike, pair); sa; sa = next) {
+		next = sa_at(ike, sa->next_of_pair);
+		if (sa->state != SA_ESTABLISHED || sa->request.kind != REQUEST_NONE)
+			continue;
+		sa->short_probe = true;
+		want(ike, sa, WANT_PROBE, now);
+	}
+}
+
 static bool has_sent_auth(const struct ike *ike, const struct sa *mother)
 {
 	for (const struct sa *at = sa_find(ike, mother->spi_i); at; at = sa_at(ike, at->sibling))
