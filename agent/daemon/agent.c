@@ -382,9 +382,12 @@ static int go_live(struct agent *agent, struct err *err)
 static void undo_attach(struct agent *agent)
 {
 	struct err ignored = ERR_NONE;
+	unsigned int states, policies;
 
-	if (!dataplane_adopted(agent->dp))
-		dataplane_unload(&ignored);
+	if (dataplane_adopted(agent->dp))
+		return;
+	dataplane_unload(&ignored);
+	xfrm_remove_ours(agent->nl, &states, &policies, &ignored);
 }
 
 int agent_open(struct agent **out, struct config *config, struct event_base *base, const struct keying *keying,

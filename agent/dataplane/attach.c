@@ -82,16 +82,34 @@ static int attach_tcx(const struct hook *hook, int prog, int ifindex)
 	return bpf_obj_pin(link, path) < 0 ? -errno : 0;
 }
 
+/*
+ * An `ingress` qdisc stands where clsact would and answers like it, but has one chain only: an egress filter put there
+ * sees what arrives, and what leaves is seen by nobody. The filter is then found at both hooks.
+ */
+static bool has_egress(int ifindex, uint32_t egress_prog_id)
+{
+	LIBBPF_OPTS(bpf_tc_hook, tc, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, found, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+
+	return bpf_tc_query(&tc, &found) < 0 || found.prog_id != egress_prog_id;
+}
+
 static int attach_clsact(const struct hook *hook, int prog, int ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, tc, .ifindex = ifindex, .attach_point = hook->point);
 	LIBBPF_OPTS(bpf_tc_opts, filter, .prog_fd = prog, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY,
 		    .flags = BPF_TC_F_REPLACE);
+	LIBBPF_OPTS(bpf_tc_opts, ours, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
 	int error = bpf_tc_hook_create(&tc);
 
 	if (error < 0 && error != -EEXIST)
 		return error;
-	return bpf_tc_attach(&tc, &filter);
+	error = bpf_tc_attach(&tc, &filter);
+	if (error == 0 && hook->point == BPF_TC_EGRESS && !has_egress(ifindex, filter.prog_id)) {
+		bpf_tc_detach(&tc, &ours);
+		return -EBUSY;
+	}
+	return error;
 }
 
 /* Only a program of ours is taken off: another one may sit at the same handle on an interface we never had. */
@@ -139,6 +157,11 @@ int dataplane_attach(struct dataplane *dp, int ifindex, const char *name, struct
 		if (error < 0)
 			detach(&egress_hook, ifindex);
 	}
+	if (error == -EBUSY)
+		return err_set(err, error,
+			       "interface %s has an ingress qdisc, which nothing that leaves passes: replace it by "
+			       "clsact and set its filters there (tc qdisc del dev %s ingress)",
+			       name, name);
 	if (error < 0)
 		return err_set(err, error, "interface %s: the programs cannot be attached: %s", name, strerror(-error));
 	return 0;

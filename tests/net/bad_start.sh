@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# LAB-TIMEOUT: 240
 #
 # What cannot start says so in one clear line, ends with an error and leaves nothing behind: no filter, no pin, no
 # policy. A mistake in the configuration, a missing file system or capability, a map of somebody else at our path,
@@ -32,8 +33,8 @@ refused() {
 	[ "$rc" != 0 ] || fail "$what: it did start: $(cat "$WORK/refused.log")"
 	[ "$rc" != 124 ] || fail "$what: it was still running after 10 s: $(cat "$WORK/refused.log")"
 	# What it read without finding a mistake may be told before; the complaint is the last line, and the only one.
-	grep -v 'every setting has its default\|every address belongs' "$WORK/refused.log" >"$WORK/complaint" || true
-	check_eq "$(grep -c . "$WORK/complaint")" 1 "$what: lines"
+	grep -v 'every setting has its default\|every address belongs\|holdfast: warning: ' "$WORK/refused.log" >"$WORK/complaint" || true
+	check_eq "$(grep -c . "$WORK/complaint")" "${LINES_WANTED:-1}" "$what: lines"
 	grep -E -- "$pattern" "$WORK/complaint" >/dev/null || fail "$what: '$pattern' is not in: $(cat "$WORK/complaint")"
 	after=$(footprint)
 	[ "$before" = "$after" ] || fail "$what: left behind: $after"
@@ -77,6 +78,14 @@ on a bpftool map create /sys/fs/bpf/holdfast/hf_gate type hash key 4 value 4 ent
 refused "somebody else's map at our path" '/sys/fs/bpf/holdfast/hf_gate is pinned.*bpftool map show pinned' "${run[@]}"
 on a bpftool map show pinned /sys/fs/bpf/holdfast/hf_gate | grep foreign >/dev/null
 on a rm -r /sys/fs/bpf/holdfast
+
+# Found when maps are pinned and the policy is in them, all of which must go again. It looks like clsact, and would leave
+# the host open: what leaves does not pass it.
+if ! "$HFPROBE" feature tcx >/dev/null; then
+	on a tc qdisc add dev eth0 ingress
+	LINES_WANTED=2 refused "an ingress qdisc in clsact's place" 'eth0 has an ingress qdisc' "${run[@]}"
+	on a tc qdisc del dev eth0 ingress
+fi
 
 refused "no BPF file system" '/sys/fs/bpf is no BPF file system: .*mount -t bpf' \
 	unshare -m sh -c 'umount /sys/fs/bpf && exec "$@"' sh "${run[@]}"

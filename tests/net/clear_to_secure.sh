@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# LAB-TIMEOUT: 240
 #
 # Two hosts that talk in clear, one as private-or-clear, one as clear-or-private, become secure without losing a packet
 # of what flows both ways: SAs first, out-policies next, and clear packets are accepted until the peer is

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# LAB-TIMEOUT: 240
 #
 # Sockets that were connected while the pair was clear, with a cached route and no policy in it, go on without loss when
 # the pair becomes secure: UDP and TCP, both families. The policy reaches them; what raced with it is a

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# LAB-TIMEOUT: 240
 #
 # Packets that fitted the device and do not fit any more once ESP is around them. Held with DF (or IPv6): the sender
 # learns the path's MTU, by ICMP to its socket, and its next packets fit. Held without DF: fragmented behind ESP and
