@@ -378,6 +378,38 @@ static void test_null_initial_contact(void **state)
 	duo_end(&duo);
 }
 
+/* It gets the two hosts and nothing else: not the name server's address, not everybody's (RFC 7619 2.5). */
+static void test_null_selectors_of_others(void **state)
+{
+	static const uint8_t nonce[NONCE_LEN] = { 3 };
+
+	(void)state;
+	for (unsigned int what = 0; what < 3; what++) {
+		struct hf_addr other = addr_from_v4(__builtin_bswap32(0x08080808));
+		struct message message;
+		struct sa *sa;
+
+		duo_start(&duo, NULL);
+		null_for(0);
+		null_for(1);
+		duo_connect(&duo, 0);
+		duo_run(&duo);
+		sa = hostile_only(&duo, 1);
+		message_start_inside(&message, memory, sizeof(memory));
+		message_notify(&message, PROTOCOL_ESP, NOTIFY_REKEY_SA,
+			       view_of(&duo.host[1].kids[0].keys.spi_out_be, 4), VIEW_NONE);
+		child_write_spi(&message, &duo.host[1].ike->offer_child, NULL, 0x11223344);
+		message_nonce(&message, VIEW_OF(nonce));
+		ts_write(&message, PAYLOAD_TSI, what == 1 ? &sa->path.remote : &other);
+		ts_write(&message, PAYLOAD_TSR, what == 0 ? &sa->path.local : &other);
+		hostile_message(&duo, 1, sa, EXCHANGE_CREATE_CHILD_SA, false, &message);
+		assert_true(hostile_answered(&duo, sa, NOTIFY_TS_UNACCEPTABLE));
+		assert_int_equal(duo.host[1].child_ups, 1);
+		assert_int_equal(sa->state, SA_ESTABLISHED);
+		duo_end(&duo);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_null_quota),
 		cmocka_unit_test(test_null_site),
 		cmocka_unit_test(test_null_initial_contact),
+		cmocka_unit_test(test_null_selectors_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, hostile_setup, NULL);

@@ -221,6 +221,25 @@ static void test_other_group(void **state)
 	duo_end(&duo);
 }
 
+/* A cookie first, then another group: the cookie stays in the second try, and a third request is all it takes (RFC 7296 2.6.1). */
+static void test_cookie_and_other_group(void **state)
+{
+	static const uint16_t all[] = { 31, 19, 14, 0 }, last[] = { 19, 0 };
+
+	(void)state;
+	profiles[0] = (struct ike_profile){ .kex = all };
+	profiles[1] = (struct ike_profile){ .kex = last };
+	duo_start(&duo, use_profiles);
+	duo.host[1].ike->options.cookie_half_open = 1;
+	duo_connect(&duo, 0);
+	duo_run(&duo);
+	assert_up();
+	assert_int_equal(duo.sent[0], 4);
+	assert_int_equal(duo_counts(&duo, 1).cookies_sent, 1);
+	assert_int_equal(duo_counts(&duo, 1).cookies_bad, 0);
+	duo_end(&duo);
+}
+
 /* Each cipher and PRF of the profile, alone: what is not first is no worse. */
 static void leave_only(struct offer *offer, uint16_t encr, uint16_t bits, uint16_t prf)
 {
@@ -465,6 +484,7 @@ int main(void)
 		cmocka_unit_test(test_null_refused),
 		cmocka_unit_test(test_key_exchanges),
 		cmocka_unit_test(test_other_group),
+		cmocka_unit_test(test_cookie_and_other_group),
 		cmocka_unit_test(test_ciphers),
 		cmocka_unit_test(test_child_ciphers),
 		cmocka_unit_test(test_perfect_forward_secrecy),
