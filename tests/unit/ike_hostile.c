@@ -197,8 +197,8 @@ bool hostile_open(struct duo *duo, const struct sa *sa, struct chain *chain)
 bool hostile_without(struct raw *out, uint8_t *left_out, const struct duo *duo, const struct sa *sa, size_t n)
 {
 	struct reader reader;
-	struct view plain;
-	uint8_t type;
+	struct view plain = VIEW_NONE;
+	uint8_t type = PAYLOAD_NONE;
 	bool found = false;
 
 	assert_true(duo->wire_count && open_octets(&plain, &type, duo, sa, 0));
