@@ -63,6 +63,12 @@ hears a '^CHILD_UP'
 check_eq "$(heard a '^UP .* responder auth=signature id=2:b.lab ')" 1 "RSA: up as responder"
 check "$(number a cookies_sent)" -ge 1 "cookies that we demanded"
 flows a b
+# Once more, and Libreswan makes a second Child SA without a word about the first, whose place it takes.
+whack b --name peer --initiate >/dev/null
+hears a '^CHILD_UP' 2
+hears a '^CHILD_QUIET'
+flows a b
+ok "a second Child SA made by Libreswan takes the first one's place"
 whack b --name peer --terminate >/dev/null
 hears a '^DOWN .* reason=closed-by-the-peer '
 quiet a b
