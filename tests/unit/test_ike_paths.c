@@ -352,6 +352,24 @@ static void test_perfect_forward_secrecy(void **state)
 	duo_end(&duo);
 }
 
+/* The same between IPv6 addresses, with one of each kind of identity. */
+static void test_ipv6(void **state)
+{
+	static const uint8_t base[16] = { 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 };
+
+	(void)state;
+	duo_start(&duo, NULL);
+	for (unsigned int i = 0; i < 2; i++) {
+		memcpy(&duo.host[i].addr, base, sizeof(base));
+		((uint8_t *)&duo.host[i].addr)[7] = (uint8_t)i;
+	}
+	duo.host[0].answer.own = (struct ike_identity){ ID_IPV6_ADDR, view_of(&duo.host[0].addr, 16) };
+	duo.host[1].answer.peer = duo.host[0].answer.own;
+	duo.host[1].answer.own = (struct ike_identity){ ID_FQDN, view_of("b.example", 9) };
+	duo.host[0].answer.peer = duo.host[1].answer.own;
+	whole_life();
+}
+
 /* ---- IKE_INTERMEDIATE (RFC 9242, 9370) ---- */
 
 static void test_intermediate(void **state)
@@ -488,6 +506,7 @@ int main(void)
 		cmocka_unit_test(test_ciphers),
 		cmocka_unit_test(test_child_ciphers),
 		cmocka_unit_test(test_perfect_forward_secrecy),
+		cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_intermediate),
 		cmocka_unit_test(test_intermediate_one_side),
 		cmocka_unit_test(test_intermediate_again),
