@@ -211,7 +211,7 @@ struct work {
 	struct blob cookie;
 	unsigned int cookie_rounds, ke_rounds, candidates;
 	uint8_t tried[IKE_CANDIDATES_MAX][SPI_LEN]; /* SPIs of the candidates so far */
-	unsigned int rounds_left; /* IKE_INTERMEDIATE still to come */
+	unsigned int rounds_left;		    /* IKE_INTERMEDIATE still to come */
 	uint8_t intauth_i[PRF_LEN_MAX], intauth_r[PRF_LEN_MAX];
 	bool intauth;
 	struct keymat old_keys; /* responder: before the last IKE_INTERMEDIATE, whose request may come again */
