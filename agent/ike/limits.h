@@ -69,8 +69,11 @@
 /* After TEMPORARY_FAILURE: 10 s +- 5 s (RFC 7296 2.25 leaves it open). So many times and the SA is closed: 3 minutes. */
 #define IKE_TEMPORARY_WAIT (10 * NSTIME_S)
 #define IKE_TEMPORARY_MAX 18
-/* How long a replaced or losing SA is kept for a Delete that does not come. */
-#define IKE_REPLACED_LIFE (30 * NSTIME_S)
+/*
+ * How long a replaced or losing SA is kept for a Delete that does not come: longer than the peer, which has the other one perhaps only when it
+ * has asked for the last time, goes on with this one.
+ */
+#define IKE_REPLACED_LIFE (70 * NSTIME_S)
 /* The creator of an SA that lost a crossing deletes it after 1 to 2 s: packets under way still find it. */
 #define IKE_LOSER_WAIT NSTIME_S
 /* A NAT forgets a mapping sooner than anything else (RFC 3948 4). */

@@ -362,8 +362,8 @@ static void expire_kids(struct ike *ike, struct sa *sa, uint64_t now)
 		if (now >= kid->drop_ns && kid->state == KID_INSTALLING) {
 			kid->drop_ns = nstime_add(now, IKE_REPLACED_LIFE); /* an exchange waits for it */
 		} else if (now >= kid->drop_ns) {
-			/* The peer's Delete would have said when to switch; it did not come. */
-			if (kid->heir)
+			/* The peer's Delete would have said when to switch; it did not come. After one of ours nobody is late. */
+			if (kid->heir && !kid->gone)
 				kid_use(ike, kid_at(ike, kid->heir));
 			kid_remove(ike, kid);
 		} else if (now >= kid->rekey_ns && kid->supplanted) {

@@ -194,6 +194,21 @@ void judge_record(struct world *world, unsigned int index, const struct child *c
 		fail(world, "h%u and h%u disagree about a Child SA", index, mirror->host);
 }
 
+/* Whether the peer has any Child SA left of this one's IKE SA: if not, it is gone there, and nothing that is sent arrives anyway. */
+static bool shares_sa(const struct world *world, const struct host *host, const struct kid_note *kid)
+{
+	const struct host *peer = &world->hosts[kid->peer];
+
+	for (unsigned int i = 0; i < host->kid_count; i++) {
+		if (host->kids[i].sa.index != kid->sa.index || host->kids[i].sa.generation != kid->sa.generation)
+			continue;
+		for (unsigned int j = 0; j < peer->kid_count; j++)
+			if (peer->kids[j].keys.spi_in_be == host->kids[i].keys.spi_out_be)
+				return true;
+	}
+	return false;
+}
+
 /*
  * Who made a Child SA sends only when the other end can receive: it has answered, and it answers when its kernel has it (RFC 7296 2.8).
  * The other end sends at once where there is nothing else to send with, and else when the maker has shown that it has it.
@@ -208,7 +223,7 @@ void judge_sending(struct world *world, unsigned int index, const struct kid_not
 		return;
 	if (mirror->host != kid->peer)
 		fail(world, "h%u: sends to h%u under an SPI of h%u", index, kid->peer, mirror->host);
-	if (!at_once && (!mirror->announced || !mirror->installed))
+	if (!at_once && (!mirror->announced || !mirror->installed) && shares_sa(world, host, kid))
 		fail(world, "h%u: sends under %08x, which h%u cannot receive", index,
 		     __builtin_bswap32(kid->keys.spi_out_be), kid->peer);
 }
@@ -275,6 +290,46 @@ static const char *waits_for(const struct ike *ike)
 	return "";
 }
 
+struct counterpart {
+	const struct world *world;
+	const struct ike_view *mine;
+	bool found, missed;
+};
+
+static bool see_theirs(void *arg, const struct ike_view *view)
+{
+	struct counterpart *counterpart = arg;
+	const struct ike_view *mine = counterpart->mine;
+
+	counterpart->found |= view->established && view->responder != mine->responder &&
+			      memcmp(view->spi_i, mine->spi_i, SPI_LEN) == 0 &&
+			      memcmp(view->spi_r, mine->spi_r, SPI_LEN) == 0 && view->children == mine->children;
+	return !counterpart->found;
+}
+
+static bool see_mine(void *arg, const struct ike_view *view)
+{
+	struct counterpart *counterpart = arg;
+	const struct world *world = counterpart->world;
+	unsigned int peer = host_by_addr(world, &view->path.remote);
+
+	counterpart->mine = view;
+	counterpart->found = false;
+	if (peer < HOSTS_MAX && world->hosts[peer].alive)
+		ike_each(world->hosts[peer].ike, see_theirs, counterpart);
+	counterpart->missed |= !counterpart->found;
+	return true;
+}
+
+/* Each IKE SA is there at the other end as well, with as many children: two ends may have one each and not the same. */
+static bool has_counterparts(const struct world *world, unsigned int index)
+{
+	struct counterpart counterpart = { .world = world };
+
+	ike_each(world->hosts[index].ike, see_mine, &counterpart);
+	return !counterpart.missed;
+}
+
 const char *judge_host(struct world *world, unsigned int index, unsigned int sas, unsigned int children)
 {
 	static char text[200];
@@ -284,8 +339,12 @@ const char *judge_host(struct world *world, unsigned int index, unsigned int sas
 	ike_count(host->ike, &counts);
 	if (counts.sas == sas && counts.children == children && host->note_count == sas && !counts.half_open &&
 	    counts.established == sas && !pool_count(&host->ike->works) && !pool_count(&host->ike->reassemblies) &&
-	    !has_lost_blocks(host->ike) && !waits_for(host->ike)[0])
-		return NULL;
+	    !has_lost_blocks(host->ike) && !waits_for(host->ike)[0]) {
+		if (has_counterparts(world, index))
+			return NULL;
+		snprintf(text, sizeof(text), "h%u has an IKE SA that its peer does not have", index);
+		return text;
+	}
 	snprintf(
 		text, sizeof(text),
 		"h%u should have %u SAs, %u children, and has %u SAs (%u known, %u established, %u half open), %u children, %u works, "

@@ -144,7 +144,7 @@ static void test_supplanted_child(void **state)
 	assert_int_equal(duo.host[1].kid_count, 2);
 	assert_int_equal(duo_sending(&duo, 1), 1);
 	assert_true(duo_agree(&duo));
-	duo_pass(&duo, 40 * NSTIME_S);
+	duo_pass(&duo, IKE_REPLACED_LIFE + 10 * NSTIME_S);
 	assert_up(1);
 	assert_int_equal(duo.host[0].kid_count, 1);
 	assert_int_equal(duo.host[1].kid_count, 1);
@@ -166,7 +166,7 @@ static void test_rekey_without_delete(void **state)
 	assert_int_equal(duo.wire_count, 1);
 	duo_drop(&duo, 0);
 	duo_restart(&duo, 0);
-	duo_pass(&duo, 40 * NSTIME_S);
+	duo_pass(&duo, IKE_REPLACED_LIFE + 10 * NSTIME_S);
 	assert_int_equal(duo.host[1].kid_count, 1);
 	assert_int_equal(duo_sending(&duo, 1), 1);
 	duo_end(&duo);
