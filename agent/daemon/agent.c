@@ -405,11 +405,12 @@ int agent_open(struct agent **out, struct config *config, struct event_base *bas
 	agent->started_ns = agent_now();
 	agent->armed_ns = NSTIME_NEVER;
 	error = open_rooms(agent, err);
-	/* Before anything is attached: a wrong key file must not leave a host half protected. */
-	if (error == 0 && keying->open)
-		error = keying->open(keying_arg, agent, &agent->config, err);
 	if (error == 0) {
-		error = go_live(agent, err);
+		/* Before anything is attached: a wrong key file must not leave a host half protected. */
+		if (keying->open)
+			error = keying->open(keying_arg, agent, &agent->config, err);
+		if (error == 0)
+			error = go_live(agent, err);
 		if (error < 0)
 			undo_attach(agent);
 	}
