@@ -35,6 +35,7 @@ int peers_command(const struct cli *cli, int argc, char **argv);
 int explain_command(const struct cli *cli, int argc, char **argv);
 int watch_command(const struct cli *cli, int argc, char **argv);
 int connect_command(const struct cli *cli, int argc, char **argv);
+int forget_command(const struct cli *cli, int argc, char **argv);
 int policy_command(const struct cli *cli, int argc, char **argv);
 int doctor_command(const struct cli *cli, int argc, char **argv);
 int decode_command(const struct cli *cli, int argc, char **argv);

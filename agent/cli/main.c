@@ -106,6 +106,15 @@ static const struct command commands[] = {
 	  "  holdfast connect 192.0.2.7\n"
 	  "  holdfast connect 2001:db8::1 --json | jq -r .state\n",
 	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, connect_command },
+	{ "forget", "End what there is with an address, and begin anew", "holdfast forget ADDRESS [--json]",
+	  "Ends all pairs of the address, and forgets its failures and that it was reached\n"
+	  "securely before. The next packet to it starts anew: where the policy is\n"
+	  "private-or-clear it may then go in clear.\n"
+	  "\n"
+	  "Examples:\n"
+	  "  holdfast forget 192.0.2.7\n"
+	  "  holdfast forget 192.0.2.7 && holdfast connect 192.0.2.7\n",
+	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, forget_command },
 	{ "policy", "What happens to packets of an address, and why", "holdfast policy test ADDRESS [--json]",
 	  "Says which policy group an address belongs to, which line of which file decides\n"
 	  "that, and what the gate has for it now. Without a running agent the files are\n"

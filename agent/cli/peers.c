@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * `holdfast peers [ADDRESS]` and `holdfast explain ADDRESS`: whom this host knows, how each was proved and what its SAs carried;
- * and for one of them what would happen to a packet and what has happened so far.
+ * and for one of them what would happen to a packet and what has happened so far. `holdfast forget ADDRESS` begins anew with it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -134,6 +134,8 @@ static void show_pair(const json_t *pair)
 		print_span(until, (uint64_t)json_integer_value(left));
 	if (*verdict)
 		print_item(PRINT_PLAIN, COLUMN, "gate", "%s%s%s", verdict, *until ? ", for another " : "", until);
+	if (json_is_true(json_object_get(pair, "sticky")))
+		print_item(PRINT_PLAIN, COLUMN, "memory", "was reached securely: never in clear now");
 	if (*client_text(pair, "failure"))
 		print_item(PRINT_WARN, COLUMN, "last try", "%s (%lld in a row)", client_text(pair, "failure"),
 			   client_number(pair, "failures"));
@@ -220,6 +222,27 @@ int explain_command(const struct cli *cli, int argc, char **argv)
 		return EXIT_DONE;
 	}
 	show_explanation(answer);
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+int forget_command(const struct cli *cli, int argc, char **argv)
+{
+	struct err err = ERR_NONE;
+	struct hf_addr address;
+	json_t *answer;
+
+	if (argc != 1)
+		return cli_usage("forget", "forget takes one address");
+	if (addr_parse(&address, argv[0], &err) < 0)
+		return cli_usage("forget", "%s", err.text);
+	if (client_ask(cli, &answer, client_request_for(CONTROL_FORGET, argv[0]), &err) < 0)
+		return cli_fail(cli, &err);
+	if (cli->json) {
+		print_json(answer);
+		return EXIT_DONE;
+	}
+	print_text(PRINT_PLAIN, "%s is forgotten: the next packet to it starts anew\n", argv[0]);
 	json_decref(answer);
 	return EXIT_DONE;
 }

@@ -94,6 +94,8 @@ json_t *answer_pair_json(const struct answer_pair *pair, const struct answer_clo
 		json_object_set_new(out, "failures", json_integer(pair->peer.failures));
 		if (pair->peer.failures)
 			json_object_set_new(out, "failure", json_string(failure_name(pair->peer.failure)));
+		if (pair->peer.sticky)
+			json_object_set_new(out, "sticky", json_true());
 	}
 	if (pair->gated) {
 		json_object_set_new(out, "verdict", json_string(verdict_name(pair->gate.verdict)));

@@ -118,5 +118,7 @@ json_t *agent_answer(void *arg, const json_t *request)
 		return inquiry_events(arg, request);
 	if (strcmp(command, CONTROL_CONNECT) == 0)
 		return inquiry_connect(arg, request);
+	if (strcmp(command, CONTROL_FORGET) == 0)
+		return inquiry_forget(arg, request);
 	return answer_error("unknown command \"%.64s\"", command);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The operator's questions about pairs: what is known of them, what happened to them, what would happen to a packet now.
- * Gathers from core, gate, kernel and journal; the answers' form is control/answer.h's. `connect` alone does something: what
- * a first packet would do.
+ * Gathers from core, gate, kernel and journal; the answers' form is control/answer.h's. Only `connect`
+ * does something, what a first packet would do, and `forget`, which undoes.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -195,9 +195,8 @@ static void say(json_t *list, const char *sentence)
 	json_array_append_new(list, json_string(sentence));
 }
 
-static void foretell_attempt(const struct agent *agent, json_t *list, bool key, enum hf_group group)
+static void foretell_attempt(const struct agent *agent, json_t *list, bool key, bool closed)
 {
-	bool closed = group == HF_GROUP_PRIVATE;
 	const char *otherwise = closed ? "they are dropped and their senders are told"
 				       : "they leave in clear, and so do later ones for a minute or more";
 	char text[200];
@@ -214,11 +213,16 @@ static void foretell_attempt(const struct agent *agent, json_t *list, bool key, 
 static json_t *foretell(const struct agent *agent, const struct hf_addr *remote, bool key)
 {
 	enum hf_group group = policy_group(&agent->config.policy, remote);
+	bool sticky = agent->keying->sticky && agent->keying->sticky(agent->keying_arg, remote);
 	json_t *list = json_array();
 
 	if (agent_is_local(agent, remote)) {
 		say(list, "it is an address of this host: packets to it do not leave, and are never held");
 		return list;
+	}
+	if (sticky && group_answers(group)) {
+		say(list, "it was reached securely before, so it is as private");
+		group = HF_GROUP_PRIVATE;
 	}
 	switch (group) {
 	case HF_GROUP_CLEAR:
@@ -231,7 +235,7 @@ static json_t *foretell(const struct agent *agent, const struct hf_addr *remote,
 		say(list, "packets to it and from it are dropped");
 		break;
 	default:
-		foretell_attempt(agent, list, key, group);
+		foretell_attempt(agent, list, key, group == HF_GROUP_PRIVATE);
 	}
 	return list;
 }
@@ -356,4 +360,18 @@ json_t *inquiry_connect(struct agent *agent, const json_t *request)
 	core_find(agent->core, &peer, &event.pair);
 	return json_pack("{ss ss ss ss}", "local", addr_format(local, &event.pair.local), "remote", remote, "state",
 			 peer_state_name(peer.state), CONTROL_GROUP, group_name(group));
+}
+
+json_t *inquiry_forget(struct agent *agent, const json_t *request)
+{
+	struct err err = ERR_NONE;
+	char text[ADDR_TEXT_MAX];
+	struct hf_addr remote;
+	json_t *wrong = read_address(&remote, request);
+
+	if (wrong)
+		return wrong;
+	if (agent_forget(agent, &remote, &err) < 0)
+		return answer_error("%s", err.text);
+	return json_pack("{ss}", CONTROL_ADDRESS, addr_format(text, &remote));
 }

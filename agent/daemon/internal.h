@@ -77,6 +77,7 @@ json_t *inquiry_peers(struct agent *agent, const json_t *request);
 json_t *inquiry_explain(struct agent *agent, const json_t *request);
 json_t *inquiry_events(struct agent *agent, const json_t *request);
 json_t *inquiry_connect(struct agent *agent, const json_t *request);
+json_t *inquiry_forget(struct agent *agent, const json_t *request);
 
 /* agent.c */
 void agent_rearm(struct agent *agent);

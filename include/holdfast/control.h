@@ -66,4 +66,7 @@
  */
 #define CONTROL_CONNECT "connect"
 
+/* {"command": "forget", "address": TEXT}: its pairs end, its failures and that it was secure once are forgotten. Answer: address. */
+#define CONTROL_FORGET "forget"
+
 #endif

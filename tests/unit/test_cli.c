@@ -157,6 +157,9 @@ static void test_wrong_usage(void **state)
 		{ "connect", "holdfast: connect takes one address; see holdfast help connect\n" },
 		{ "connect 192.0.2.0/24",
 		  "holdfast: \"192.0.2.0/24\" is not an IPv4 or IPv6 address; see holdfast help connect\n" },
+		{ "forget", "holdfast: forget takes one address; see holdfast help forget\n" },
+		{ "forget ::1 ::2", "holdfast: forget takes one address; see holdfast help forget\n" },
+		{ "forget all", "holdfast: \"all\" is not an IPv4 or IPv6 address; see holdfast help forget\n" },
 		{ "conect ::1",
 		  "holdfast: there is no command \"conect\": did you mean connect?; see holdfast help\n" },
 		{ "doctor please", "holdfast: doctor takes no words behind it; see holdfast help doctor\n" },
@@ -178,7 +181,7 @@ static void test_wrong_usage(void **state)
 
 static void test_help(void **state)
 {
-	static const char *const commands[] = { "run",	  "status", "peers",  "explain", "watch", "connect",
+	static const char *const commands[] = { "run",	  "status", "peers",  "explain", "watch", "connect", "forget",
 						"policy", "doctor", "decode", "unload",	 "help",  "version" };
 	char arguments[64];
 
