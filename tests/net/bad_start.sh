@@ -66,7 +66,44 @@ clean
 printf '10.9.0.0/24\n' | write /etc/holdfast/policies/privat
 refused "no such group" 'policies/privat: .*did you mean "private"' "${run[@]}"
 
+# ---- keys
+
+clean
+printf '[agent]\nstate = /etc/holdfast\n' | write /etc/holdfast/holdfast.conf
+echo 'not a key' | write /etc/holdfast/key.pem
+refused "what is no key" '/etc/holdfast/key.pem: ' "${run[@]}"
+on a openssl genrsa -out /etc/holdfast/key.pem 1024 2>/dev/null
+refused "RSA of 1024 bits" '/etc/holdfast/key.pem: .*2048' "${run[@]}"
+on a openssl genpkey -quiet -algorithm ed25519 -aes256 -pass pass:word -out /etc/holdfast/key.pem
+refused "a key with a password" '/etc/holdfast/key.pem: ' "${run[@]}"
+on a sh -c ': >/etc/holdfast/key.pem'
+refused "an empty key" '/etc/holdfast/key.pem: ' "${run[@]}"
+printf '[agent]\nkey = /etc/holdfast/other.pem\n' | write /etc/holdfast/holdfast.conf
+refused "a key that is not there" '/etc/holdfast/other.pem: .*holdfast init' "${run[@]}"
+clean
+on a "$HOLDFAST" init >"$WORK/init.log"
+printf '[agent]\nstate = /etc/holdfast\n' | write /etc/holdfast/holdfast.conf
+printf '# ours\n10.9.0.2 ed25519:AAAA\n' | write /etc/holdfast/pins
+refused "a pin with half a key" '/etc/holdfast/pins:2: .*copy the whole key' "${run[@]}"
+printf '10.9.0.2\n' | write /etc/holdfast/pins
+refused "a pin without a key" '/etc/holdfast/pins:1: .*no key' "${run[@]}"
+on a rm /etc/holdfast/pins
+printf '[discovery]\npins = /etc/holdfast/others\n' | write /etc/holdfast/holdfast.conf
+refused "pins that are not there" '/etc/holdfast/others: cannot be read' "${run[@]}"
+printf '[discovery]\ndirectory = /etc/holdfast/fleet\n' | write /etc/holdfast/holdfast.conf
+refused "a directory nobody signs" 'holdfast.conf:2: .*directory_key' "${run[@]}"
+printf '[discovery]\ndirectory = /etc/holdfast/fleet\ndirectory_key = RWQabc\n' | write /etc/holdfast/holdfast.conf
+refused "no key of minisign" 'directory_key' "${run[@]}"
+
 # ---- what the machine lacks
+
+clean
+on a "$HOLDFAST" init >"$WORK/init.log"
+printf '[agent]\nstate = /etc/holdfast\n' | write /etc/holdfast/holdfast.conf
+bg a daemon "$HFPROBE" serve --port 500
+wait_for 5 grep -q serving "$WORK/daemon.log"
+refused "another IKE daemon" 'UDP port 500 .*another IKE daemon' "${run[@]}"
+stop daemon
 
 clean
 printf '10.9.0.0/24\n' | write /etc/holdfast/policies/private
