@@ -15,13 +15,13 @@ _holdfast() {
 		;;
 	esac
 	if ((COMP_CWORD == 1)); then
-		words='init run status policy directory doctor decode unload help version'
+		words='init run status peers explain watch connect forget policy directory doctor decode unload help version'
 	elif [[ $current == -* ]]; then
 		case $command in
 		init) words='--dir --json --help' ;;
 		directory) words='--key --days --json --help' ;;
 		run) words='--config --foreground --help' ;;
-		status | doctor) words='--json --config --socket --help' ;;
+		status | peers | explain | watch | connect | forget | doctor) words='--json --config --socket --help' ;;
 		policy) words='--json --config --socket --help' ;;
 		decode) words='--keys --json --help' ;;
 		unload) words='--force --json --config --socket --help' ;;
@@ -39,7 +39,7 @@ _holdfast() {
 		case $command in
 		policy) words=test ;;
 		directory) words='show check add remove sign' ;;
-		help) words='init run status policy directory doctor decode unload help version' ;;
+		help) words='init run status peers explain watch connect forget policy directory doctor decode unload help version' ;;
 		esac
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
