@@ -17,6 +17,7 @@
 #include "base/table.h"
 #include "control/status.h"
 #include "daemon/chronicle.h"
+#include "daemon/hostkey.h"
 #include "daemon/internal.h"
 #include "daemon/negotiator.h"
 #include "discover/discover.h"
@@ -26,9 +27,6 @@
 
 /* Questions to discovery that wait for their answer, from the core and from the engine. */
 #define QUESTIONS_MAX 4096
-
-/* A key file is some hundred octets; more is another file. */
-#define KEY_FILE_MAX 65536
 
 /* Tags of IKE SAs: whether this host started it, and the trust of the keys that the engine was given. */
 #define TAG_OURS 1
@@ -767,20 +765,6 @@ static int reload(void *arg, struct agent *agent, const struct config *config, s
 
 /* ---- life ---- */
 
-static void draw_random(void *arg, void *out, size_t len)
-{
-	(void)arg;
-	/* The kernel's source never fails once it is up, and up to 256 octets come whole. */
-	for (size_t done = 0; done < len;) {
-		ssize_t got = getrandom((uint8_t *)out + done, len - done, 0);
-
-		if (got > 0)
-			done += (size_t)got;
-		else if (errno != EINTR)
-			abort();
-	}
-}
-
 static uint32_t take_spi(void *arg, const struct hf_pair *pair)
 {
 	struct negotiator *negotiator = arg;
@@ -792,81 +776,18 @@ static uint32_t take_spi(void *arg, const struct hf_pair *pair)
 	return spi_be;
 }
 
-static int read_whole(const char *path, uint8_t *out, size_t *len)
-{
-	OWN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t got;
-
-	if (fd < 0)
-		return -errno;
-	got = read(fd, out, *len);
-	if (got < 0)
-		return -errno;
-	if ((size_t)got == *len)
-		return -EFBIG;
-	*len = (size_t)got;
-	return 0;
-}
-
-static int load_key(struct negotiator *negotiator, const struct config *config, struct err *err)
-{
-	uint8_t text[KEY_FILE_MAX];
-	size_t len = sizeof(text);
-	int error = read_whole(config->key, text, &len);
-
-	if (error == -ENOENT && !config->key_line) {
-		snprintf(
-			negotiator->problem, sizeof(negotiator->problem),
-			"this host has no key (%s): `holdfast init` makes one; until then no peer can be reached securely",
-			config->key);
-		log_warn("%s", negotiator->problem);
-		return 0;
-	}
-	if (error)
-		return err_set(err, error,
-			       "%s: cannot be read (%s): it must hold this host's private key, see `holdfast init`",
-			       config->key, strerror(-error));
-	error = sign_key_parse(&negotiator->key, view_of(text, len), config->key, err);
-	secret_wipe(text, sizeof(text));
-	if (error == 0)
-		keytext_format(negotiator->key_text, sign_key_spki(negotiator->key));
-	return error;
-}
-
-/* RFC 6290's secret: as old as the host, so that a restarted agent can tell its peers that it forgot their SAs. */
-static void load_crash_secret(uint8_t out[32], const struct config *config)
-{
-	char path[4096];
-	size_t len = 33;
-	uint8_t octets[33];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/crash-secret", config->state);
-	if (read_whole(path, octets, &len) == 0 && len == 32) {
-		memcpy(out, octets, 32);
-		return;
-	}
-	draw_random(NULL, out, 32);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, out, 32) != 32)
-		log_warn("%s: cannot be written (%s): after a restart peers notice by themselves only", path,
-			 strerror(errno));
-	if (fd >= 0)
-		close(fd);
-}
-
 static int open_engine(struct negotiator *negotiator, const struct config *config, struct err *err)
 {
 	uint32_t sas = config->limits.peers < LIMIT_IKE_SAS ? config->limits.peers : LIMIT_IKE_SAS;
 	struct ike_options options = {
 		.sas_max = sas,
-		.host = { .arg = negotiator, .random = draw_random, .spi = take_spi },
+		.host = { .arg = negotiator, .random = hostkey_random, .spi = take_spi },
 		.key = negotiator->key,
 	};
 	uint32_t children = sas + sas / 8;
 
-	load_crash_secret(options.crash_secret, config);
-	draw_random(NULL, options.table_seed, sizeof(options.table_seed));
+	hostkey_crash_secret(options.crash_secret, config->state);
+	hostkey_random(NULL, options.table_seed, sizeof(options.table_seed));
 	negotiator->ike_memory = calloc(1, ike_memory(&options));
 	negotiator->pool_memory[0] = calloc(1, pool_memory(QUESTIONS_MAX, sizeof(struct question)));
 	negotiator->pool_memory[1] = calloc(1, pool_memory(children, sizeof(struct known_child)));
@@ -888,7 +809,7 @@ static int open_known(struct negotiator *negotiator, const struct config *config
 	char path[4096];
 	int error;
 
-	draw_random(NULL, seed, sizeof(seed));
+	hostkey_random(NULL, seed, sizeof(seed));
 	snprintf(path, sizeof(path), "%s/known.db", config->state);
 	error = known_open(&negotiator->known, path, seed, wall_s(), err);
 	if (error == 0 && known_problem(negotiator->known))
@@ -934,7 +855,11 @@ static int open_all(void *arg, struct agent *agent, const struct config *config,
 
 	negotiator->agent = agent;
 	if (!error)
-		error = load_key(negotiator, config, err);
+		hostkey_state(config->state);
+	if (!error)
+		error = hostkey_load(&negotiator->key, negotiator->problem, config->key, config->key_line != 0, err);
+	if (!error && negotiator->key)
+		keytext_format(negotiator->key_text, sign_key_spki(negotiator->key));
 	if (!error)
 		error = open_known(negotiator, config, err);
 	if (!error)
