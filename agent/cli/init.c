@@ -283,7 +283,9 @@ int init_command(const struct cli *cli, int argc, char **argv)
 	if (made < 0 || make_example(conf, dir, &err) < 0 || make_policies(dir, &err) < 0 ||
 	    read_key(&self, path, &err) < 0)
 		return cli_fail(cli, &err);
-	if (gethostname(self.host, sizeof(self.host) - 1) < 0 || strcmp(self.host, "localhost") == 0)
+	/* The kernel's "(none)" and the like are no names: pins and directories would refuse the line. */
+	if (gethostname(self.host, sizeof(self.host) - 1) < 0 || strcmp(self.host, "localhost") == 0 ||
+	    self.host[strspn(self.host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")])
 		self.host[0] = '\0';
 	find_addresses(&self);
 	return print_facts(cli, &self, path, made == 0);
