@@ -90,7 +90,8 @@ static const struct command commands[] = {
 	  "  holdfast explain 2001:db8::1 --json | jq '.pairs[].events'\n",
 	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, explain_command },
 	{ "watch", "What happens to peers, as it happens", "holdfast watch [ADDRESS] [--json]",
-	  "Shows each step of all pairs, or those of one address, until it is interrupted.\n"
+	  "Shows each step of all pairs, or those of one address, until it is interrupted;\n"
+	  "the ten latest of before come first.\n"
 	  "It waits when the agent is started anew. --json writes one object a line.\n"
 	  "\n"
 	  "Examples:\n"

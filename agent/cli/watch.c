@@ -20,6 +20,9 @@
 /* An attempt under `private` takes a minute (IKEV2 1.1), and some lookup before it. */
 #define CONNECT_SECONDS 75
 
+/* Steps of before that `watch` begins with. */
+#define WATCH_BEFORE 10
+
 #define COLUMN 13
 
 static void nap(void)
@@ -75,9 +78,10 @@ static int watch(const struct cli *cli, const struct hf_addr *only, struct err *
 	long long last = -1;
 	int rc = show_news(cli, &last, only, err);
 
+	last = last > WATCH_BEFORE ? last - WATCH_BEFORE : 0;
 	while (rc == 0 && !ferror(stdout)) {
-		nap();
 		rc = show_news(cli, &last, only, err);
+		nap();
 		if (rc == -ENOENT || rc == -ECONNREFUSED || rc == -EPROTO) {
 			if (!away)
 				fprintf(stderr, "holdfast: the agent has ended; waiting for another\n");

@@ -88,11 +88,11 @@ refused "a pin with half a key" '/etc/holdfast/pins:2: .*copy the whole key' "${
 printf '10.9.0.2\n' | write /etc/holdfast/pins
 refused "a pin without a key" '/etc/holdfast/pins:1: .*no key' "${run[@]}"
 on a rm /etc/holdfast/pins
-printf '[discovery]\npins = /etc/holdfast/others\n' | write /etc/holdfast/holdfast.conf
+printf '[agent]\nstate = /etc/holdfast\n[discovery]\npins = /etc/holdfast/others\n' | write /etc/holdfast/holdfast.conf
 refused "pins that are not there" '/etc/holdfast/others: cannot be read' "${run[@]}"
-printf '[discovery]\ndirectory = /etc/holdfast/fleet\n' | write /etc/holdfast/holdfast.conf
-refused "a directory nobody signs" 'holdfast.conf:2: .*directory_key' "${run[@]}"
-printf '[discovery]\ndirectory = /etc/holdfast/fleet\ndirectory_key = RWQabc\n' | write /etc/holdfast/holdfast.conf
+printf '[agent]\nstate = /etc/holdfast\n[discovery]\ndirectory = /etc/holdfast/fleet\n' | write /etc/holdfast/holdfast.conf
+refused "a directory nobody signs" 'holdfast.conf:4: .*directory_key' "${run[@]}"
+printf '[agent]\nstate = /etc/holdfast\n[discovery]\ndirectory = /etc/holdfast/fleet\ndirectory_key = RWQabc\n' | write /etc/holdfast/holdfast.conf
 refused "no key of minisign" 'directory_key' "${run[@]}"
 
 # ---- what the machine lacks
