@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "ike/proposal.h"
 #include "ike/wire.h"
 #include "world.h"
 
@@ -160,6 +161,29 @@ static void pass_on(struct world *world, const struct header *header, struct vie
 	}
 }
 
+/* A stranger's request, as short as one can be that deserves an answer: the answer may not be longer. */
+static void knock(struct world *world, const struct ike_path *path)
+{
+	struct header header = { .version = 0x20, .exchange = EXCHANGE_IKE_SA_INIT, .flags = FLAG_INITIATOR };
+	struct offer offer = { .count = 1,
+			       .proposals = { { .protocol = PROTOCOL_IKE,
+						.count = 3,
+						.transforms = { { TRANSFORM_ENCR, ENCR_AES_GCM_16, 256 },
+								{ TRANSFORM_PRF, PRF_HMAC_SHA2_256, 0 },
+								{ TRANSFORM_KE, KE_X25519, 0 } } } } };
+	struct ike_path way = { .local = path->local, .remote = path->remote, .local_port = 500, .remote_port = 500 };
+	uint8_t memory[512], octets[72];
+	struct message message;
+
+	rng_fill(&world->rng, header.spi_i, SPI_LEN);
+	rng_fill(&world->rng, octets, sizeof(octets));
+	message_start(&message, memory, sizeof(memory), &header);
+	proposal_write(&message, &offer, VIEW_NONE);
+	message_ke(&message, KE_X25519, view_of(octets, 32));
+	message_nonce(&message, view_of(octets + 32, 40));
+	send(world, &way, message_finish(&message));
+}
+
 void forger_act(struct world *world)
 {
 	struct ike_path path;
@@ -168,7 +192,7 @@ void forger_act(struct world *world)
 
 	if (!recall(world, &header, &seen, &path))
 		return;
-	switch (rng_below(&world->rng, 4)) {
+	switch (rng_below(&world->rng, 5)) {
 	case 0:
 		refuse(world, &header, &path);
 		break;
@@ -177,6 +201,9 @@ void forger_act(struct world *world)
 		break;
 	case 2:
 		twist(world, seen, &path);
+		break;
+	case 3:
+		knock(world, &path);
 		break;
 	default:
 		pass_on(world, &header, seen, &path);

@@ -111,6 +111,28 @@ static void test_rekey_sa(void **state)
 	}
 }
 
+/* The peer's first message on the new IKE SA overtakes the answer that made it: no crash token for an SA that is to live (RFC 6290 9.2). */
+static void test_rekey_overtaken(void **state)
+{
+	(void)state;
+	duo_start(&duo, NULL);
+	duo_connect(&duo, 0);
+	duo_run(&duo);
+	ike_rekey(duo.host[0].ike, duo.host[0].sa, duo.now);
+	duo_drain(&duo, 0);
+	duo_deliver(&duo, 0);
+	ike_probe(duo.host[1].ike, duo.host[1].sa, duo.now);
+	duo_drain(&duo, 1);
+	assert_int_equal(duo.wire_count, 2);
+	duo_deliver(&duo, 1);
+	assert_int_equal(duo.wire_count, 1);
+	duo_pass(&duo, 6 * NSTIME_S);
+	duo_run(&duo);
+	duo_pass(&duo, 6 * NSTIME_S);
+	assert_up(1);
+	duo_end(&duo);
+}
+
 static void test_crossing(void **state)
 {
 	(void)state;
@@ -175,9 +197,13 @@ static void test_rekey_without_delete(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_set_up),		 cmocka_unit_test(test_rekey_child),
-		cmocka_unit_test(test_rekey_sa),	 cmocka_unit_test(test_crossing),
-		cmocka_unit_test(test_supplanted_child), cmocka_unit_test(test_rekey_without_delete),
+		cmocka_unit_test(test_set_up),
+		cmocka_unit_test(test_rekey_child),
+		cmocka_unit_test(test_rekey_overtaken),
+		cmocka_unit_test(test_rekey_sa),
+		cmocka_unit_test(test_crossing),
+		cmocka_unit_test(test_supplanted_child),
+		cmocka_unit_test(test_rekey_without_delete),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
