@@ -20,6 +20,7 @@
 #include "daemon/hostkey.h"
 #include "daemon/internal.h"
 #include "daemon/negotiator.h"
+#include "daemon/succession.h"
 #include "discover/discover.h"
 #include "discover/keytext.h"
 #include "discover/known.h"
@@ -31,15 +32,6 @@
 /* Tags of IKE SAs: whether this host started it, and the trust of the keys that the engine was given. */
 #define TAG_OURS 1
 #define TAG_TRUST_SHIFT 8
-
-/*
- * How long a pair that has SAs goes on sending with the old ones after the peer made further ones: the peer can read the
- * new ones when our answer has arrived and its kernel has them. 200 ms covers a continent.
- */
-#define USE_NS (200 * NSTIME_MS)
-
-/* Child SAs that wait for that. One that finds no room is used at once. */
-#define WAITING_MAX 256
 
 /* How often the store of known peers is looked through for those whose time is over. */
 #define KNOWN_LOOK_S 3600
@@ -59,13 +51,6 @@ struct proof {
 	struct handle sa;
 	bool verified;	 /* by a signature, with a key of verified trust */
 	bool was_sticky; /* before this */
-};
-
-/* The outbound half of a further Child SA that is not used yet, the oldest first. */
-struct waiting {
-	struct hf_pair pair;
-	struct child child;
-	uint64_t due_ns;
 };
 
 /* A Child SA that the core knows by its inbound SPI. */
@@ -91,11 +76,10 @@ struct negotiator {
 	struct udp *udp;
 	struct discover *discover;
 	struct sign_key *key;
-	struct event *timer, *use_timer, *known_timer, *sockets[UDP_SOCKETS];
+	struct event *timer, *known_timer, *sockets[UDP_SOCKETS];
 	struct known *known;
 	struct proof proof;
-	struct waiting waiting[WAITING_MAX];
-	size_t waiting_count;
+	struct succession *succession;
 	struct verdict verdicts[VERDICTS_MAX];
 	size_t verdict_count;
 	bool settling;
@@ -182,87 +166,23 @@ static void tell_child(struct negotiator *negotiator, enum core_event_type type,
 	secret_wipe(&event, sizeof(event));
 }
 
-/* ---- further Child SAs of a pair that has some ---- */
-
-static void forget_waiting(struct negotiator *negotiator, size_t at)
-{
-	size_t after = negotiator->waiting_count - at - 1;
-
-	memmove(&negotiator->waiting[at], &negotiator->waiting[at + 1], after * sizeof(negotiator->waiting[0]));
-	secret_wipe(&negotiator->waiting[--negotiator->waiting_count], sizeof(negotiator->waiting[0]));
-}
-
-static void use(struct negotiator *negotiator, size_t at)
-{
-	struct core_event event = { .type = EVENT_CHILD_USE, .pair = negotiator->waiting[at].pair };
-
-	event.up.child = negotiator->waiting[at].child;
-	event.up.out = true;
-	forget_waiting(negotiator, at);
-	agent_event(negotiator->agent, &event);
-	secret_wipe(&event, sizeof(event));
-}
-
-/* The others of the pair go: what waits is needed now. */
-static void use_waiting(struct negotiator *negotiator, const struct hf_pair *pair)
-{
-	for (size_t i = negotiator->waiting_count; i-- > 0;)
-		if (pair_equal(&negotiator->waiting[i].pair, pair))
-			use(negotiator, i);
-}
-
-static void arm_use(struct negotiator *negotiator)
-{
-	struct timeval wait = { 0 };
-
-	if (!negotiator->waiting_count || evtimer_pending(negotiator->use_timer, NULL))
-		return;
-	wait.tv_usec =
-		(suseconds_t)(nstime_until(negotiator->waiting[0].due_ns, agent_now()) / NSTIME_US % 1000000 + 1);
-	evtimer_add(negotiator->use_timer, &wait);
-}
-
-static void on_use_timer(evutil_socket_t fd, short what, void *arg)
-{
-	struct negotiator *negotiator = arg;
-
-	(void)fd;
-	(void)what;
-	while (negotiator->waiting_count && negotiator->waiting[0].due_ns <= agent_now())
-		use(negotiator, 0);
-	arm_use(negotiator);
-}
-
-/* The peer made it, and what leaves now has an SA already: that one goes on until the peer can read the new one. */
-static bool may_wait(const struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
-{
-	struct peer_view view;
-
-	return out->child.responder && out->child.install_in && out->child.install_out &&
-	       negotiator->waiting_count < WAITING_MAX && core_find(negotiator->agent->core, &view, pair) &&
-	       view.spi_out_be && (view.state == PEER_SECURE || view.state == PEER_HANDOFF);
-}
-
 static void on_child_up(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
 {
+	bool later = false;
+
 	if (!remember_child(negotiator, pair, out)) {
 		answer_child(negotiator, out->child.child, -ENOBUFS);
 		return;
 	}
 	chronicle_child(journal_of(negotiator), pair, out, agent_now());
-	if (!may_wait(negotiator, pair, out)) {
-		tell_child(negotiator, EVENT_CHILD_UP, pair, out, out->child.install_out);
-		return;
-	}
-	negotiator->waiting[negotiator->waiting_count++] =
-		(struct waiting){ *pair, out->child.keys, nstime_add(agent_now(), USE_NS) };
-	tell_child(negotiator, EVENT_CHILD_UP, pair, out, false);
-	arm_use(negotiator);
+	if (out->child.responder && out->child.install_in && out->child.install_out)
+		later = succession_add(negotiator->succession, pair, &out->child.keys);
+	tell_child(negotiator, EVENT_CHILD_UP, pair, out, out->child.install_out && !later);
 }
 
 static void on_child_quiet(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
 {
-	use_waiting(negotiator, pair);
+	succession_use(negotiator->succession, pair);
 	tell_child(negotiator, EVENT_CHILD_QUIET, pair, out, true);
 }
 
@@ -273,7 +193,7 @@ static void on_child_down(struct negotiator *negotiator, const struct hf_pair *p
 	if (known)
 		forget_child(negotiator, known);
 	chronicle_child_down(journal_of(negotiator), pair, out, agent_now());
-	use_waiting(negotiator, pair);
+	succession_use(negotiator->succession, pair);
 	tell_child(negotiator, EVENT_CHILD_DOWN, pair, out, true);
 }
 
@@ -611,9 +531,7 @@ static void abandon(void *arg, struct agent *agent, struct handle peer, const st
 
 	(void)agent;
 	(void)peer;
-	for (size_t i = negotiator->waiting_count; i-- > 0;)
-		if (pair_equal(&negotiator->waiting[i].pair, pair))
-			forget_waiting(negotiator, i);
+	succession_forget(negotiator->succession, pair);
 	ike_close_pair(negotiator->ike, pair, agent_now());
 	settle(negotiator);
 }
@@ -822,9 +740,9 @@ static int watch_sockets(struct negotiator *negotiator, struct event_base *base,
 	const struct timeval known_look = { .tv_sec = KNOWN_LOOK_S };
 
 	negotiator->timer = evtimer_new(base, on_timer, negotiator);
-	negotiator->use_timer = evtimer_new(base, on_use_timer, negotiator);
+	negotiator->succession = succession_new(negotiator->agent);
 	negotiator->known_timer = event_new(base, -1, EV_PERSIST, on_known_timer, negotiator);
-	if (!negotiator->timer || !negotiator->use_timer || !negotiator->known_timer)
+	if (!negotiator->timer || !negotiator->succession || !negotiator->known_timer)
 		return err_set(err, -ENOMEM, "no memory for the event loop");
 	event_add(negotiator->known_timer, &known_look);
 	for (unsigned int i = 0; i < UDP_SOCKETS; i++) {
@@ -884,12 +802,10 @@ static void close_all(void *arg, struct agent *agent)
 			event_free(negotiator->sockets[i]);
 	if (negotiator->timer)
 		event_free(negotiator->timer);
-	if (negotiator->use_timer)
-		event_free(negotiator->use_timer);
+	succession_free(negotiator->succession);
 	if (negotiator->known_timer)
 		event_free(negotiator->known_timer);
 	known_close(negotiator->known);
-	secret_wipe(negotiator->waiting, sizeof(negotiator->waiting));
 	if (negotiator->udp)
 		udp_close(negotiator->udp);
 	if (negotiator->discover)
