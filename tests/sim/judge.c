@@ -219,6 +219,9 @@ void judge_sending(struct world *world, unsigned int index, const struct kid_not
 	const struct record *mirror = record_of(world, kid->keys.spi_out_be);
 	bool at_once = kid->responder && !kid->used;
 
+	/* Who waited for the other's Delete by a clock that jumped did not wait long enough. */
+	if (world->call.timer && (host->ahead_ns || world->hosts[kid->peer].ahead_ns))
+		return;
 	if (host->impostor)
 		return;
 	if (mirror->host != kid->peer)

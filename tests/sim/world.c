@@ -394,6 +394,7 @@ static bool step(struct world *world, uint64_t until_ns)
 		world->now = next;
 	if (due < HOSTS_MAX) {
 		call_begin(world, due, NULL);
+		world->call.timer = true;
 		ike_expire(world->hosts[due].ike, host_now(world, due));
 		call_end(world);
 		return true;

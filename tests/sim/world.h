@@ -149,6 +149,7 @@ struct weather {
 struct call {
 	unsigned int host;
 	const struct datagram *datagram; /* NULL: not a datagram */
+	bool timer;			 /* ike_expire */
 	unsigned int sent;
 	size_t sent_octets;
 	struct ike_counts before;
