@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# LAB-TIMEOUT: 170
 # LAB-TIMEOUT: 240
 #
 # What cannot start says so in one clear line, ends with an error and leaves nothing behind: no filter, no pin, no
@@ -119,6 +120,8 @@ on a rm -r /sys/fs/bpf/holdfast
 # Found when maps are pinned and the policy is in them, all of which must go again. It looks like clsact, and would leave
 # the host open: what leaves does not pass it.
 if ! "$HFPROBE" feature tcx >/dev/null; then
+	on a "$HOLDFAST" init >"$WORK/init.log"
+	printf '[agent]\nstate = /etc/holdfast\n' | write /etc/holdfast/holdfast.conf
 	on a tc qdisc add dev eth0 ingress
 	LINES_WANTED=2 refused "an ingress qdisc in clsact's place" 'eth0 has an ingress qdisc' "${run[@]}"
 	on a tc qdisc del dev eth0 ingress
