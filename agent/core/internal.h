@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What core.c keeps, and what the files about peers share: peer.c (facts), vigil.c (time), order.c (actions).
+ * What core.c keeps, and what the files about peers share: peer.c (facts), brood.c (Child SAs), vigil.c (time), order.c
+ * (actions).
  */
 #ifndef CORE_INTERNAL_H
 #define CORE_INTERNAL_H
@@ -43,6 +44,11 @@ bool peer_is_closed(const struct peer *peer);
 /* peer_close_idle gives the SAs of a pair back that nobody uses; the peer is told. */
 void peer_close_idle(struct core *core, struct peer *peer, uint64_t now);
 
+/* ---- brood.c: a pair's Child SAs ---- */
+
+struct peer_child *brood_find(struct peer *peer, uint32_t spi_in_be);
+void brood_remove(struct core *core, struct peer *peer, struct peer_child *child);
+bool brood_has_adopted(const struct peer *peer);
 void peer_drop_adopted(struct core *core, struct peer *peer);
 
 /* peer_is_orphaned: packets leave with an SA that an earlier agent made, so that nobody here can rekey or probe it. */

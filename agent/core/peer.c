@@ -51,57 +51,6 @@ bool peer_is_closed(const struct peer *peer)
 	return peer->group == HF_GROUP_PRIVATE || peer->sticky;
 }
 
-/* ---- Child SAs ---- */
-
-static struct peer_child *find_child(struct peer *peer, uint32_t spi_in_be)
-{
-	for (unsigned int i = 0; i < peer->child_count; i++)
-		if (peer->children[i].spi_in_be == spi_in_be)
-			return &peer->children[i];
-	return NULL;
-}
-
-static void remove_child(struct core *core, struct peer *peer, struct peer_child *child)
-{
-	size_t after = (size_t)(peer->children + peer->child_count - (child + 1));
-
-	order_sa_gone(core, peer, child, child->in, child->out);
-	memmove(child, child + 1, after * sizeof(*child));
-	peer->child_count--;
-	vigil_changed(peer);
-}
-
-/* An earlier agent's SAs go once there are some whose maker lives. */
-void peer_drop_adopted(struct core *core, struct peer *peer)
-{
-	for (unsigned int i = peer->child_count; i-- > 0;)
-		if (peer->children[i].adopted)
-			remove_child(core, peer, &peer->children[i]);
-}
-
-static bool has_adopted(const struct peer *peer)
-{
-	for (unsigned int i = 0; i < peer->child_count; i++)
-		if (peer->children[i].adopted)
-			return true;
-	return false;
-}
-
-bool peer_is_orphaned(const struct peer *peer)
-{
-	const struct peer_child *sending = peer_sending(peer);
-
-	return has_adopted(peer) && (!sending || sending->adopted);
-}
-
-const struct peer_child *peer_sending(const struct peer *peer)
-{
-	for (unsigned int i = peer->child_count; i-- > 0;)
-		if (peer->children[i].out)
-			return &peer->children[i];
-	return NULL;
-}
-
 /* Takes away what protects the pair. The caller has closed the gate before: what comes now must not pass in clear. */
 static void unprotect(struct core *core, struct peer *peer)
 {
@@ -109,7 +58,7 @@ static void unprotect(struct core *core, struct peer *peer)
 		return;
 	order_policies_gone(core, peer);
 	while (peer->child_count)
-		remove_child(core, peer, &peer->children[peer->child_count - 1]);
+		brood_remove(core, peer, &peer->children[peer->child_count - 1]);
 	peer->peer_seals = false;
 	peer->has_policies = false;
 }
@@ -278,7 +227,7 @@ static void on_child_up(struct core *core, struct peer *peer, const struct core_
 	const struct child *child = &event->up.child;
 	bool responder = event->up.responder, further = is_protected(peer);
 
-	if (find_child(peer, child->spi_in_be))
+	if (brood_find(peer, child->spi_in_be))
 		return;
 	if ((responder ? !group_answers(peer->group) : peer->state != PEER_NEGOTIATE && !further) ||
 	    peer->child_count == CORE_CHILDREN || (further && child->tunnel != peer->tunnel)) {
@@ -287,7 +236,7 @@ static void on_child_up(struct core *core, struct peer *peer, const struct core_
 	}
 	if (!further) {
 		while (peer->child_count) /* of SAs that were closed a moment ago */
-			remove_child(core, peer, &peer->children[peer->child_count - 1]);
+			brood_remove(core, peer, &peer->children[peer->child_count - 1]);
 		peer->sticky |= event->sticky;
 	}
 	peer->proved |= event->up.proved;
@@ -312,7 +261,7 @@ static void on_child_up(struct core *core, struct peer *peer, const struct core_
 
 static void on_child_use(struct core *core, struct peer *peer, const struct child *child)
 {
-	struct peer_child *known = find_child(peer, child->spi_in_be);
+	struct peer_child *known = brood_find(peer, child->spi_in_be);
 
 	if (known && !known->out)
 		order_sa(core, peer, child, false, true);
@@ -320,7 +269,7 @@ static void on_child_use(struct core *core, struct peer *peer, const struct chil
 
 static void on_child_quiet(struct core *core, struct peer *peer, uint32_t spi_in_be)
 {
-	struct peer_child *child = find_child(peer, spi_in_be);
+	struct peer_child *child = brood_find(peer, spi_in_be);
 
 	if (child) {
 		order_sa_gone(core, peer, child, false, child->out);
@@ -332,12 +281,12 @@ static void on_child_quiet(struct core *core, struct peer *peer, uint32_t spi_in
 /* The last one went without a failure: the peer closed it, or nobody needed it. The next packet starts anew. */
 static void on_child_down(struct core *core, struct peer *peer, uint32_t spi_in_be, uint64_t now)
 {
-	struct peer_child *child = find_child(peer, spi_in_be);
+	struct peer_child *child = brood_find(peer, spi_in_be);
 
 	if (!child)
 		return;
 	if (peer->child_count > 1 || !is_protected(peer)) {
-		remove_child(core, peer, child);
+		brood_remove(core, peer, child);
 		return;
 	}
 	stick(core, peer);
@@ -359,13 +308,13 @@ static void start_handoff(struct core *core, struct peer *peer, uint64_t now)
 
 static void on_sa_added(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
-	struct peer_child *child = find_child(peer, event->added.spi_in_be);
+	struct peer_child *child = brood_find(peer, event->added.spi_in_be);
 
 	if (!child)
 		return;
 	if (event->error) {
 		child->in = child->out = false;
-		remove_child(core, peer, child);
+		brood_remove(core, peer, child);
 		if (peer->state == PEER_INSTALL && !peer->child_count)
 			fail(core, peer, FAILURE_KERNEL, now);
 		else if (!peer->child_count)
@@ -376,7 +325,7 @@ static void on_sa_added(struct core *core, struct peer *peer, const struct core_
 	child->out |= event->added.out;
 	vigil_changed(peer);
 	if (peer->state == PEER_SECURE) {
-		if (has_adopted(peer) && !child->adopted && child->out)
+		if (brood_has_adopted(peer) && !child->adopted && child->out)
 			vigil_replaced(core, peer, now);
 		return;
 	}
@@ -487,7 +436,7 @@ static void on_expired(struct core *core, struct peer *peer, uint32_t spi_be, bo
 	}
 	spi_in_be = child->spi_in_be;
 	if (peer->child_count > 1) {
-		remove_child(core, peer, child);
+		brood_remove(core, peer, child);
 	} else {
 		start_over(core, peer, now);
 	}
