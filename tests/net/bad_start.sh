@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# LAB-TIMEOUT: 170
 # LAB-TIMEOUT: 240
 #
 # What cannot start says so in one clear line, ends with an error and leaves nothing behind: no filter, no pin, no
