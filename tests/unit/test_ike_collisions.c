@@ -63,7 +63,7 @@ static struct chain answer_of_0(void)
 static void assert_settled(unsigned int children)
 {
 	duo_run(&duo);
-	duo_pass(&duo, 60 * NSTIME_S);
+	duo_pass(&duo, IKE_REPLACED_LIFE + 30 * NSTIME_S);
 	assert_true(duo_agree(&duo));
 	for (unsigned int i = 0; i < 2; i++) {
 		assert_int_equal(duo_counts(&duo, i).established, 1);
