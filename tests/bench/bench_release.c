@@ -169,6 +169,8 @@ static void child_up(struct agent *agent, struct handle peer, const struct hf_pa
 	struct core_event event = { .type = EVENT_CHILD_UP, .pair = *pair, .peer = peer };
 	struct child *child = &event.up.child;
 
+	event.up.in = event.up.out = true;
+
 	child->algorithm = CHILD_AES_GCM_16_256;
 	child->esn = true;
 	child->spi_in_be = spi_between(&pair->remote, &pair->local);
@@ -216,10 +218,12 @@ static void negotiate(void *arg, struct agent *agent, struct handle peer, const 
 	evtimer_add(pending->timer, &delay);
 }
 
-static void abandon(void *arg, struct handle peer)
+static void abandon(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
 {
 	(void)arg;
+	(void)agent;
 	(void)peer;
+	(void)pair;
 }
 
 static int run_agent(const char *file, const char *delay_ms, const char *silent)
