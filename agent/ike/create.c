@@ -43,18 +43,9 @@ static int write_request(struct ike *ike, struct sa *sa, struct work *work, uint
 /* The peer has no time for it, or we have no room: once more, later (RFC 7296 2.25). */
 static void later(struct ike *ike, struct sa *sa, struct kid *old, uint64_t now)
 {
-	sa->retry_ns = nstime_add(now, ike_jitter(ike, IKE_TEMPORARY_WAIT, 50));
-	if (old) {
+	if (old)
 		old->rekey_wanted = true;
-		sa->wants |= WANT_REKEY_KID;
-	} else {
-		sa->wants |= WANT_NEW_KID;
-	}
-	if (++sa->temporary >= IKE_TEMPORARY_MAX) {
-		sa->down_reason = IKE_REFUSED;
-		sa->wants |= WANT_CLOSE;
-		sa->retry_ns = now;
-	}
+	send_later(ike, sa, old ? WANT_REKEY_KID : WANT_NEW_KID, now);
 }
 
 void create_start(struct ike *ike, struct sa *sa, struct kid *old, uint64_t now)
@@ -187,7 +178,6 @@ static int start_child(struct ike *ike, struct received *in, struct work *work, 
 
 	ike_random(ike, work->nonce, sizeof(work->nonce));
 	ike_random(ike, &work->private, sizeof(work->private));
-	work->mid = in->header.mid;
 	work->old_kid = old ? kid_ref(ike, old) : 0;
 	work->supplants = old && !chain_notify(&in->chain, NOTIFY_REKEY_SA);
 	rc = agree(ike, in, work, &child, low_nonce);

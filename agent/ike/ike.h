@@ -67,8 +67,7 @@ struct ike_options {
 	uint32_t fragment_size;	   /* octets of an IP packet; 0 = 1280 */
 	uint64_t child_life_ns;	   /* 0 = IKE_CHILD_LIFE: rekeyed at that age, with jitter */
 	uint64_t sa_life_ns;	   /* 0 = IKE_SA_LIFE */
-	bool fail_open;	  /* give IKE_SA_INIT up after 7.5 s instead of a minute, by default; see ike_connect */
-	bool force_encap; /* act as if there were NAT */
+	bool force_encap;	   /* act as if there were NAT */
 	struct ike_host host;
 	struct ike_profile profile;
 	const struct sign_key *key; /* ours; NULL: only PSK and NULL authentication. Outlives the engine */

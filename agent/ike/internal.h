@@ -124,7 +124,6 @@ struct request {
 /* What an SA wants to say next, as bits; one request at a time (window 1). */
 enum want {
 	WANT_CLOSE = 1 << 0,
-	WANT_DELETE_KIDS = 1 << 1, /* those in KID_DELETING */
 	WANT_REKEY_SA = 1 << 2,
 	WANT_REKEY_KID = 1 << 3, /* those whose rekey_ns has passed */
 	WANT_NEW_KID = 1 << 4,
@@ -235,7 +234,6 @@ struct work {
 	bool initial_contact;	  /* the peer said so */
 	uint16_t child_error;	  /* notify that answers instead of a Child SA */
 	uint8_t spi_new[SPI_LEN]; /* rekey of an IKE SA: ours */
-	uint32_t mid;
 };
 
 struct queued {
@@ -362,6 +360,8 @@ int send_init(struct ike *ike, struct sa *sa, struct view message, uint64_t now)
 void send_again(struct ike *ike, struct sa *sa, const struct blob *datagrams, uint64_t now);
 /* send_bare sends a message without SA, along the way the question came. */
 void send_bare(struct ike *ike, const struct sa *sa, const struct ike_path *path, struct view message);
+/* send_later: the peer has no time for it, or we have no room: `want` once more, later (RFC 7296 2.25); too often ends the SA. */
+void send_later(struct ike *ike, struct sa *sa, enum want want, uint64_t now);
 /* send_done: the response to our request is there. */
 void send_done(struct ike *ike, struct sa *sa);
 /* send_retransmit: the request's time has come. */

@@ -45,7 +45,7 @@ void rekey_adopt(struct ike *ike, struct sa *old, struct sa *new, uint64_t now)
 		kid->sa = sa_ref(ike, new) - 1;
 		new->kids = kid_ref(ike, kid);
 	}
-	new->wants |= old->wants &(WANT_REKEY_KID | WANT_NEW_KID | WANT_DELETE_KIDS | WANT_CLOSE | WANT_PROBE);
+	new->wants |= old->wants &(WANT_REKEY_KID | WANT_NEW_KID | WANT_CLOSE | WANT_PROBE);
 	/* What crossing.c knows of the old one holds for this one. */
 	new->established_ns = old->established_ns;
 	if (old->short_probe) {
@@ -142,23 +142,12 @@ static int write_request(struct ike *ike, struct sa *sa, struct work *work, uint
 	return send_request(ike, sa, REQUEST_REKEY_SA, EXCHANGE_CREATE_CHILD_SA, &message, now);
 }
 
-static void later(struct ike *ike, struct sa *sa, uint64_t now)
-{
-	sa->retry_ns = nstime_add(now, ike_jitter(ike, IKE_TEMPORARY_WAIT, 50));
-	sa->wants |= WANT_REKEY_SA;
-	if (++sa->temporary >= IKE_TEMPORARY_MAX) {
-		sa->down_reason = IKE_REFUSED;
-		sa->wants |= WANT_CLOSE;
-		sa->retry_ns = now;
-	}
-}
-
 void rekey_start(struct ike *ike, struct sa *sa, uint64_t now)
 {
 	struct work *work = work_new(ike, &sa->work);
 
 	if (!work) {
-		later(ike, sa, now);
+		send_later(ike, sa, WANT_REKEY_SA, now);
 		return;
 	}
 	work->kex = sa->suite.ke;
@@ -169,7 +158,7 @@ void rekey_start(struct ike *ike, struct sa *sa, uint64_t now)
 	ike_random(ike, work->nonce, sizeof(work->nonce));
 	if (write_request(ike, sa, work, now)) {
 		work_free(ike, &sa->work);
-		later(ike, sa, now);
+		send_later(ike, sa, WANT_REKEY_SA, now);
 	}
 }
 
@@ -305,7 +294,7 @@ static void on_refused(struct ike *ike, struct sa *sa, struct work *work, const 
 		sa->down_reason = IKE_REFUSED;
 		sa->wants |= WANT_CLOSE;
 	} else {
-		later(ike, sa, now);
+		send_later(ike, sa, WANT_REKEY_SA, now);
 	}
 }
 

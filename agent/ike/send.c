@@ -179,6 +179,17 @@ int send_notify_response(struct ike *ike, struct sa *sa, enum exchange exchange,
 	return send_response(ike, sa, exchange, &message, now);
 }
 
+void send_later(struct ike *ike, struct sa *sa, enum want want, uint64_t now)
+{
+	sa->retry_ns = nstime_add(now, ike_jitter(ike, IKE_TEMPORARY_WAIT, 50));
+	sa->wants |= want;
+	if (++sa->temporary >= IKE_TEMPORARY_MAX) {
+		sa->down_reason = IKE_REFUSED;
+		sa->wants |= WANT_CLOSE;
+		sa->retry_ns = now;
+	}
+}
+
 void send_done(struct ike *ike, struct sa *sa)
 {
 	blob_clear(ike, &sa->request.message);

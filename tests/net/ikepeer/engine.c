@@ -119,7 +119,7 @@ static int local_for(struct hf_addr *out, const struct hf_addr *remote)
 void engine_connect(struct ikepeer *peer, const struct hf_addr *remote)
 {
 	struct ike_connect connect = { .path.remote = *remote,
-				       .fail_open = peer->options.engine.fail_open,
+				       .fail_open = peer->options.fail_open,
 				       .initial_contact = peer->options.initial_contact };
 	struct handle sa;
 

@@ -35,7 +35,7 @@ struct options {
 	size_t connects;
 	struct hf_addr connect[CONNECTS_MAX];
 	unsigned int answer_delay_ms;
-	bool initial_contact;
+	bool fail_open, initial_contact;
 	uint16_t kex[LIST_MAX];
 	const char *control, *keylog;
 	struct ike_options engine;

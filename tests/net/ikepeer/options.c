@@ -184,7 +184,7 @@ static void take(struct options *out, int option)
 		engine->cookie_half_open = 1;
 		break;
 	case 'O':
-		engine->fail_open = true;
+		out->fail_open = true;
 		break;
 	case 'L':
 		engine->child_life_ns = number(optarg) * NSTIME_S;
