@@ -206,6 +206,10 @@ static void on_child(struct stage_end *end, const struct ike_output *out)
 		kid->out = true;
 	} else if (out->type == IKE_CHILD_QUIET) {
 		kid->out = false;
+	} else if (out->type == IKE_CHILD_MOVED) {
+		/* Only the ports are new; what comes to be sent with later has them too. */
+		kid->keys.encap_local = out->child.keys.encap_local;
+		kid->keys.encap_remote = out->child.keys.encap_remote;
 	} else if (out->type == IKE_CHILD_DOWN) {
 		take(end->waiting, &end->waiting_count, out->child.child);
 		*kid = end->kids[--end->kid_count];
