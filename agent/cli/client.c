@@ -130,3 +130,31 @@ int client_ask(const struct cli *cli, json_t **answer, json_t *request, struct e
 		return err_set(err, rc, "%s: cannot ask the agent: %s", path, strerror(-rc));
 	return receive(fd, answer, path, err);
 }
+
+int client_ask_all(const struct cli *cli, json_t **answer, json_t *request, const char *list, struct err *err)
+{
+	OWN(drop_json) json_t *owned = request;
+	OWN(drop_json) json_t *all = NULL;
+	const json_t *next;
+
+	do {
+		OWN(drop_json) json_t *page = NULL;
+		int rc;
+
+		if (all)
+			json_object_set(owned, CONTROL_AFTER, json_object_get(all, CONTROL_NEXT));
+		rc = client_ask(cli, &page, json_incref(owned), err);
+		if (rc < 0)
+			return rc;
+		if (all) {
+			json_array_extend(json_object_get(all, list), json_object_get(page, list));
+			json_object_set(all, CONTROL_NEXT, json_object_get(page, CONTROL_NEXT));
+		} else {
+			all = json_incref(page);
+		}
+		next = json_object_get(all, CONTROL_NEXT);
+	} while (json_is_integer(next));
+	json_object_del(all, CONTROL_NEXT);
+	*answer = TAKE(all);
+	return 0;
+}

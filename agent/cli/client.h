@@ -16,6 +16,12 @@
  */
 int client_ask(const struct cli *cli, json_t **answer, json_t *request, struct err *err);
 
+/*
+ * client_ask_all asks on until all of a long list has come: *answer is the first one with the whole of `list` in it. Takes over the
+ * request.
+ */
+int client_ask_all(const struct cli *cli, json_t **answer, json_t *request, const char *list, struct err *err);
+
 /* client_request is {"command": name}. */
 json_t *client_request(const char *name);
 

@@ -116,14 +116,18 @@ static const struct command commands[] = {
 	  "  holdfast forget 192.0.2.7\n"
 	  "  holdfast forget 192.0.2.7 && holdfast connect 192.0.2.7\n",
 	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, forget_command },
-	{ "policy", "What happens to packets of an address, and why", "holdfast policy test ADDRESS [--json]",
-	  "Says which policy group an address belongs to, which line of which file decides\n"
-	  "that, and what the gate has for it now. Without a running agent the files are\n"
-	  "read.\n"
+	{ "policy", "Who is protected how, and where that is written", "holdfast policy list|test [ADDRESS] [--json]",
+	  "  list          every prefix with its group and the line it is written on; the\n"
+	  "                first one that covers an address decides\n"
+	  "  test ADDRESS  which group the address belongs to, which line of which file\n"
+	  "                decides that, and what the gate has for it now\n"
+	  "\n"
+	  "Without a running agent the files are read.\n"
 	  "\n"
 	  "Examples:\n"
+	  "  holdfast policy list\n"
 	  "  holdfast policy test 192.0.2.7\n"
-	  "  holdfast policy test 2001:db8::1 --json\n",
+	  "  holdfast policy list --json | jq .groups\n",
 	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, policy_command },
 	{ "directory", "Show, check, edit and sign a directory of hosts",
 	  "holdfast directory show|check|add|remove|sign FILE ... [--json]",

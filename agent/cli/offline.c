@@ -5,6 +5,7 @@
 #include "cli/offline.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/own.h"
@@ -21,6 +22,17 @@ char *offline_socket(const struct cli *cli)
 	if (config_load(&config, cli->config, NULL) < 0)
 		return strdup(CONTROL_SOCKET);
 	return TAKE(config.control_socket);
+}
+
+int offline_policy_list(const struct cli *cli, json_t **answer, struct err *err)
+{
+	OWN(config_free) struct config config = { 0 };
+	int rc = config_load(&config, cli->config, err);
+
+	if (rc < 0)
+		return rc;
+	*answer = answer_policy_list(&config.policy, 0, SIZE_MAX);
+	return *answer ? 0 : err_set(err, -ENOMEM, "out of memory");
 }
 
 int offline_policy_test(const struct cli *cli, json_t **answer, const struct hf_addr *address, struct err *err)

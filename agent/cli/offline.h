@@ -19,7 +19,8 @@
  */
 char *offline_socket(const struct cli *cli);
 
-/* offline_policy_test answers like the agent, from the policy files. */
+/* offline_policy_list and offline_policy_test answer like the agent, from the policy files. */
+int offline_policy_list(const struct cli *cli, json_t **answer, struct err *err);
 int offline_policy_test(const struct cli *cli, json_t **answer, const struct hf_addr *address, struct err *err);
 
 /* offline_check reads the whole configuration as an agent would at its start, and counts the prefixes in it. */

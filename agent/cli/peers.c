@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/addr.h"
-#include "base/own.h"
 #include "cli/client.h"
 #include "cli/event_line.h"
 #include "cli/print.h"
@@ -17,11 +16,6 @@
 
 /* Of the table: an address this long at most stands beside the rest, an IPv6 address may need a line of its own. */
 #define PEER_WIDTH 24
-
-static void drop_json(json_t **json)
-{
-	json_decref(*json);
-}
 
 static enum print_colour colour_of(const char *state)
 {
@@ -70,37 +64,6 @@ static void show_table(const json_t *peers)
 		   "SENT", "RECEIVED");
 	json_array_foreach(peers, index, pair)
 		show_row(pair);
-}
-
-/* Asks until all have come; `address` may be NULL. */
-static int fetch(const struct cli *cli, json_t **out, const char *address, struct err *err)
-{
-	OWN(drop_json) json_t *all = NULL;
-	const json_t *next;
-
-	do {
-		json_t *request = client_request(CONTROL_PEERS), *page = NULL;
-		int rc;
-
-		if (address)
-			json_object_set_new(request, CONTROL_ADDRESS, json_string(address));
-		if (all)
-			json_object_set(request, CONTROL_AFTER, json_object_get(all, CONTROL_NEXT));
-		rc = client_ask(cli, &page, request, err);
-		if (rc < 0)
-			return rc;
-		if (all) {
-			json_array_extend(json_object_get(all, CONTROL_PEERS), json_object_get(page, CONTROL_PEERS));
-			json_object_set(all, CONTROL_NEXT, json_object_get(page, CONTROL_NEXT));
-			json_decref(page);
-		} else {
-			all = page;
-		}
-		next = json_object_get(all, CONTROL_NEXT);
-	} while (json_is_integer(next));
-	json_object_del(all, CONTROL_NEXT);
-	*out = TAKE(all);
-	return 0;
 }
 
 /* ---- one of them ---- */
@@ -153,14 +116,15 @@ int peers_command(const struct cli *cli, int argc, char **argv)
 	struct err err = ERR_NONE;
 	struct hf_addr address;
 	const json_t *list, *pair;
-	json_t *answer;
+	json_t *request, *answer;
 	size_t index;
 
 	if (argc > 1)
 		return cli_usage("peers", "peers takes one address, or none");
 	if (argc && addr_parse(&address, argv[0], &err) < 0)
 		return cli_usage("peers", "%s", err.text);
-	if (fetch(cli, &answer, argc ? argv[0] : NULL, &err) < 0)
+	request = argc ? client_request_for(CONTROL_PEERS, argv[0]) : client_request(CONTROL_PEERS);
+	if (client_ask_all(cli, &answer, request, CONTROL_PEERS, &err) < 0)
 		return cli_fail(cli, &err);
 	if (cli->json) {
 		print_json(answer);

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `holdfast policy test ADDRESS`: what would happen to packets of an address, and why. The running agent is asked;
- * without one the files are read, and the answer says so.
+ * `holdfast policy list`: every prefix, its group, and where that is written. `holdfast policy test ADDRESS`: what would happen to
+ * packets of an address, and why. The running agent is asked; without one the files are read, and the answer says so.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/suggest.h"
 #include "cli/client.h"
 #include "cli/offline.h"
 #include "cli/print.h"
 #include "holdfast/control.h"
 
 #define COLUMN 12
+#define PATH_ROOM 4200
 
 static const char *group_meaning(const char *name)
 {
@@ -46,6 +49,12 @@ static void show_pair(const json_t *pair)
 			   (long long)json_integer_value(json_object_get(pair, "failures")));
 }
 
+static const char *asked_of(const json_t *answer)
+{
+	return strcmp(client_text(answer, "source"), "agent") == 0 ? "the running agent"
+								   : "the policy files; no agent is running";
+}
+
 static void show_answer(const json_t *answer)
 {
 	const char *group = client_text(answer, CONTROL_GROUP), *prefix = client_text(answer, CONTROL_PREFIX);
@@ -59,12 +68,61 @@ static void show_answer(const json_t *answer)
 			   (long long)json_integer_value(json_object_get(answer, CONTROL_LINE)));
 	else
 		print_item(PRINT_PLAIN, COLUMN, "reason", "no prefix covers it, so the default group does");
-	print_item(PRINT_PLAIN, COLUMN, "asked", "%s",
-		   strcmp(client_text(answer, "source"), "agent") == 0 ? "the running agent"
-								       : "the policy files; no agent is running");
+	print_item(PRINT_PLAIN, COLUMN, "asked", "%s", asked_of(answer));
 	json_array_foreach(json_object_get(answer, CONTROL_PAIRS), index, pair)
 		show_pair(pair);
 }
+
+/* ---- list ---- */
+
+/* Of the table: what is longer gets a line of its own. */
+#define GROUP_WIDTH 17
+#define PREFIX_WIDTH 40
+
+/* The files are named after their groups, so the table only says the folder when it is not the same for all. */
+static const char *common_folder(char out[PATH_ROOM], const json_t *prefixes)
+{
+	const char *first = client_text(json_array_get(prefixes, 0), CONTROL_FILE);
+	const char *slash = strrchr(first, '/');
+	const json_t *entry;
+	size_t index;
+
+	snprintf(out, PATH_ROOM, "%.*s", slash ? (int)(slash - first) + 1 : 0, first);
+	json_array_foreach(prefixes, index, entry)
+		if (strncmp(client_text(entry, CONTROL_FILE), out, strlen(out)) != 0)
+			*out = '\0';
+	return out;
+}
+
+static void show_entry(const json_t *entry, size_t folder_len)
+{
+	const char *prefix = client_text(entry, CONTROL_PREFIX), *file = client_text(entry, CONTROL_FILE);
+
+	print_text(PRINT_PLAIN, "%-*s %-*s", GROUP_WIDTH, client_text(entry, CONTROL_GROUP), PREFIX_WIDTH, prefix);
+	if (strlen(prefix) > PREFIX_WIDTH)
+		print_text(PRINT_PLAIN, "\n%*s", GROUP_WIDTH + 1 + PREFIX_WIDTH, "");
+	print_text(PRINT_PLAIN, " %s:%lld\n", file + folder_len, client_number(entry, CONTROL_LINE));
+}
+
+static void show_list(const json_t *answer)
+{
+	const json_t *prefixes = json_object_get(answer, CONTROL_PREFIXES), *entry;
+	char folder[PATH_ROOM];
+	size_t index;
+
+	common_folder(folder, prefixes);
+	print_item(PRINT_PLAIN, COLUMN, "asked", "%s", asked_of(answer));
+	if (*folder)
+		print_item(PRINT_PLAIN, COLUMN, "files in", "%s", folder);
+	print_item(PRINT_PLAIN, COLUMN, "order", "the first line that covers an address decides about it");
+	print_text(PRINT_BOLD, "\n%-*s %-*s %s\n", GROUP_WIDTH, "GROUP", PREFIX_WIDTH, "PREFIX", "WRITTEN IN");
+	json_array_foreach(prefixes, index, entry)
+		show_entry(entry, strlen(folder));
+	print_text(PRINT_PLAIN, "%-*s %-*s %s\n", GROUP_WIDTH, client_text(answer, CONTROL_DEFAULT), PREFIX_WIDTH,
+		   "all else", "[policy] default");
+}
+
+/* ---- the command ---- */
 
 /* Nobody listens: the files are the next best. Anything else that went wrong must not look like an answer. */
 static bool no_agent(int rc)
@@ -72,37 +130,71 @@ static bool no_agent(int rc)
 	return rc == -ENOENT || rc == -ECONNREFUSED;
 }
 
-int policy_command(const struct cli *cli, int argc, char **argv)
+/* Says who answered, and shows it. Takes over the answer. */
+static int tell(const struct cli *cli, json_t *answer, const char *source, void (*show)(const json_t *))
 {
-	struct err err = ERR_NONE, unheard = ERR_NONE;
-	struct hf_addr address;
-	json_t *request, *answer = NULL;
-	const char *source = "agent";
-	int rc;
-
-	if (argc < 1 || strcmp(argv[0], "test") != 0)
-		return cli_usage("policy", "policy knows one thing to do: holdfast policy test ADDRESS");
-	if (argc != 2)
-		return cli_usage("policy", "policy test takes one address");
-	if (addr_parse(&address, argv[1], &err) < 0)
-		return cli_usage("policy", "%s", err.text);
-	request = client_request(CONTROL_POLICY_TEST);
-	json_object_set_new(request, CONTROL_ADDRESS, json_string(argv[1]));
-	rc = client_ask(cli, &answer, request, &unheard);
-	if (no_agent(rc)) {
-		source = "files";
-		rc = offline_policy_test(cli, &answer, &address, &err);
-	} else if (rc < 0) {
-		err = unheard;
-	}
-	if (rc < 0)
-		return cli_fail(cli, &err);
 	json_object_set_new(answer, "source", json_string(source));
 	if (cli->json) {
 		print_json(answer);
 		return EXIT_DONE;
 	}
-	show_answer(answer);
+	show(answer);
 	json_decref(answer);
 	return EXIT_DONE;
+}
+
+static int list_command(const struct cli *cli, int argc)
+{
+	struct err err = ERR_NONE, unheard = ERR_NONE;
+	json_t *answer = NULL;
+	int rc;
+
+	if (argc)
+		return cli_usage("policy", "policy list takes no words behind it");
+	rc = client_ask_all(cli, &answer, client_request(CONTROL_POLICY_LIST), CONTROL_PREFIXES, &unheard);
+	if (rc == 0)
+		return tell(cli, answer, "agent", show_list);
+	if (!no_agent(rc))
+		return cli_fail(cli, &unheard);
+	if (offline_policy_list(cli, &answer, &err) < 0)
+		return cli_fail(cli, &err);
+	return tell(cli, answer, "files", show_list);
+}
+
+static int test_command(const struct cli *cli, int argc, char **argv)
+{
+	struct err err = ERR_NONE, unheard = ERR_NONE;
+	struct hf_addr address;
+	json_t *answer = NULL;
+	int rc;
+
+	if (argc != 1)
+		return cli_usage("policy", "policy test takes one address");
+	if (addr_parse(&address, argv[0], &err) < 0)
+		return cli_usage("policy", "%s", err.text);
+	rc = client_ask(cli, &answer, client_request_for(CONTROL_POLICY_TEST, argv[0]), &unheard);
+	if (rc == 0)
+		return tell(cli, answer, "agent", show_answer);
+	if (!no_agent(rc))
+		return cli_fail(cli, &unheard);
+	if (offline_policy_test(cli, &answer, &address, &err) < 0)
+		return cli_fail(cli, &err);
+	return tell(cli, answer, "files", show_answer);
+}
+
+int policy_command(const struct cli *cli, int argc, char **argv)
+{
+	static const char *const verbs[] = { "list", "test" };
+	const char *meant;
+
+	if (!argc)
+		return cli_usage("policy", "policy needs to know what to do: list or test");
+	if (strcmp(argv[0], "list") == 0)
+		return list_command(cli, argc - 1);
+	if (strcmp(argv[0], "test") == 0)
+		return test_command(cli, argc - 1, argv + 1);
+	meant = suggest_nearest(argv[0], verbs, 2);
+	if (meant)
+		return cli_usage("policy", "policy cannot \"%s\": did you mean %s?", argv[0], meant);
+	return cli_usage("policy", "policy cannot \"%s\": it can list and test", argv[0]);
 }

@@ -137,3 +137,32 @@ json_t *answer_policy_test(const struct policy *policy, const struct hf_addr *ad
 	json_object_set_new(out, CONTROL_PAIRS, list);
 	return out;
 }
+
+static json_t *entry_json(const struct policy_entry *entry)
+{
+	char text[PREFIX_TEXT_MAX];
+	json_t *out = json_pack("{ss ss si}", CONTROL_PREFIX, prefix_format(text, &entry->prefix), CONTROL_GROUP,
+				group_name(entry->group), CONTROL_LINE, (int)entry->line);
+
+	/* A path that is no UTF-8 is left out, the prefix is not. */
+	json_object_set_new(out, CONTROL_FILE, json_string(entry->file));
+	return out;
+}
+
+json_t *answer_policy_list(const struct policy *policy, size_t after, size_t max)
+{
+	json_int_t count[HF_GROUP_COUNT] = { 0 };
+	json_t *groups = json_object(), *prefixes = json_array();
+	size_t at = after;
+
+	for (size_t i = 0; i < policy->count; i++)
+		count[policy->entries[i].group]++;
+	for (int group = 0; group < HF_GROUP_COUNT; group++)
+		json_object_set_new(groups, group_name((enum hf_group)group), json_integer(count[group]));
+	for (; at < policy->count && at - after < max; at++)
+		json_array_append_new(prefixes, entry_json(&policy->entries[at]));
+	return json_pack("{ss so so so sI}", CONTROL_DEFAULT, group_name(policy->fallback), CONTROL_GROUPS, groups,
+			 CONTROL_PREFIXES, prefixes, CONTROL_NEXT,
+			 at < policy->count ? json_integer((json_int_t)at) : json_null(), "total",
+			 (json_int_t)policy->count);
+}

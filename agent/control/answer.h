@@ -57,6 +57,9 @@ struct answer_pair {
 json_t *answer_policy_test(const struct policy *policy, const struct hf_addr *address, const struct answer_pair *pairs,
 			   size_t count, const struct answer_clock *clock);
 
+/* answer_policy_list has at most `max` prefixes of the table, from place `after` on. */
+json_t *answer_policy_list(const struct policy *policy, size_t after, size_t max);
+
 /* answer_pair_json is one pair: only what is known is said. */
 json_t *answer_pair_json(const struct answer_pair *pair, const struct answer_clock *clock);
 

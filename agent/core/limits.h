@@ -97,6 +97,9 @@
 /* Pairs in one answer: their counters are read from the kernel, two questions each, while packets wait. The client asks on. */
 #define LIMIT_CONTROL_PAIRS 128
 
+/* Prefixes in one answer: some 100 octets each, so that a slow reader stays far from LIMIT_CONTROL_UNREAD. The client asks on. */
+#define LIMIT_CONTROL_PREFIXES 1024
+
 /* Pairs whose latest steps are kept for `holdfast explain`, 2.5 KB each when used; the one quiet for longest goes first. */
 #define LIMIT_JOURNAL_PAIRS 4096
 

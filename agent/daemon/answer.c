@@ -110,6 +110,8 @@ json_t *agent_answer(void *arg, const json_t *request)
 		return answer_status(arg);
 	if (strcmp(command, CONTROL_POLICY_TEST) == 0)
 		return inquiry_policy(arg, request);
+	if (strcmp(command, CONTROL_POLICY_LIST) == 0)
+		return inquiry_policy_list(arg, request);
 	if (strcmp(command, CONTROL_PEERS) == 0)
 		return inquiry_peers(arg, request);
 	if (strcmp(command, CONTROL_EXPLAIN) == 0)

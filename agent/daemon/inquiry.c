@@ -119,6 +119,13 @@ json_t *inquiry_policy(struct agent *agent, const json_t *request)
 	return answer_policy_test(&agent->config.policy, &remote, search.pairs, search.count, &clock);
 }
 
+json_t *inquiry_policy_list(struct agent *agent, const json_t *request)
+{
+	json_int_t after = json_integer_value(json_object_get(request, CONTROL_AFTER));
+
+	return answer_policy_list(&agent->config.policy, after > 0 ? (size_t)after : 0, LIMIT_CONTROL_PREFIXES);
+}
+
 /* ---- peers ---- */
 
 struct peers_search {

@@ -73,6 +73,7 @@ json_t *agent_answer(void *arg, const json_t *request);
 
 /* inquiry.c: the operator's questions about pairs */
 json_t *inquiry_policy(struct agent *agent, const json_t *request);
+json_t *inquiry_policy_list(struct agent *agent, const json_t *request);
 json_t *inquiry_peers(struct agent *agent, const json_t *request);
 json_t *inquiry_explain(struct agent *agent, const json_t *request);
 json_t *inquiry_events(struct agent *agent, const json_t *request);

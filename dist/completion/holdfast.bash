@@ -37,7 +37,7 @@ _holdfast() {
 		return
 	elif ((COMP_CWORD == 2)); then
 		case $command in
-		policy) words=test ;;
+		policy) words='list test' ;;
 		directory) words='show check add remove sign' ;;
 		help) words='init run status peers explain watch connect forget policy directory doctor decode unload help version' ;;
 		esac

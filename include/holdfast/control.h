@@ -36,6 +36,16 @@
 #define CONTROL_PAIRS "pairs"
 
 /*
+ * {"command": "policy-list"}: every prefix that a policy file has, the longest first, so that the first one that covers an address
+ * decides about it; with "after" those behind that place. Answer: default; groups: how many prefixes each has; prefixes: array of prefix,
+ * group, file, line; next: the place to ask on with, null when these were the last; total.
+ */
+#define CONTROL_POLICY_LIST "policy-list"
+#define CONTROL_DEFAULT "default"
+#define CONTROL_GROUPS "groups"
+#define CONTROL_PREFIXES "prefixes"
+
+/*
  * {"command": "peers"}, with "address" only those of that remote address, with "after" those behind that reqid. Answer: peers: array of
  * local, remote, state, since, failures, failure, verdict, ..., sent and received (packets, bytes) where SAs stand; next: the reqid to
  * ask on with, null when these were the last; total.

@@ -42,6 +42,8 @@ told "where the key is from" 'pinned on /etc/holdfast/pins:1' explain "$(addr b)
 told "a host nobody knows" 'no key of it can be used: they are dropped' explain "$(addr c)"
 told "an own address" 'an address of this host' explain "$(addr a)"
 told "an address in no file" 'in clear, and its IKE is refused' explain 192.0.2.1
+told "who is private" "^private +10.9.0.0/24 +private:[0-9]+$" policy list
+told "who says so" "asked +the running agent" policy list
 
 # ---- connect, with watch beside it
 

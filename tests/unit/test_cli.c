@@ -138,10 +138,9 @@ static void test_wrong_usage(void **state)
 		{ "run --json", "holdfast: run has no option --json; see holdfast help run\n" },
 		{ "run --config", "holdfast: --config needs a value; see holdfast help run\n" },
 		{ "run now", "holdfast: run takes no words behind it; see holdfast help run\n" },
-		{ "policy",
-		  "holdfast: policy knows one thing to do: holdfast policy test ADDRESS; see holdfast help policy\n" },
-		{ "policy list",
-		  "holdfast: policy knows one thing to do: holdfast policy test ADDRESS; see holdfast help policy\n" },
+		{ "policy", "holdfast: policy needs to know what to do: list or test; see holdfast help policy\n" },
+		{ "policy tset", "holdfast: policy cannot \"tset\": did you mean test?; see holdfast help policy\n" },
+		{ "policy list ::1", "holdfast: policy list takes no words behind it; see holdfast help policy\n" },
 		{ "policy test", "holdfast: policy test takes one address; see holdfast help policy\n" },
 		{ "policy test ::1 ::2", "holdfast: policy test takes one address; see holdfast help policy\n" },
 		{ "policy test host", "holdfast: \"host\" is not an IPv4 or IPv6 address; see holdfast help policy\n" },
@@ -241,6 +240,15 @@ static void test_policy_from_files(void **state)
 	assert_non_null(strstr(out, "the policy files; no agent is running\n"));
 	run("policy test 2001:db8::1 --json --config $D/holdfast.conf");
 	assert_non_null(strstr(out, "\"group\": \"clear\""));
+	assert_non_null(strstr(out, "\"source\": \"files\""));
+	run("policy list --config $D/holdfast.conf");
+	assert_int_equal(code, 0);
+	assert_non_null(strstr(out, "\nprivate           192.0.2.0/24                             private:2\n"));
+	assert_non_null(strstr(out, "\nclear             all else                                 [policy] default\n"));
+	assert_non_null(strstr(out, "  asked     the policy files; no agent is running\n"));
+	expect_narrow(out);
+	run("policy list --json --config $D/holdfast.conf");
+	assert_non_null(strstr(out, "\"prefix\": \"192.0.2.0/24\""));
 	assert_non_null(strstr(out, "\"source\": \"files\""));
 	write_file("bad.conf", "[agent]\nlog_level = loud\n");
 	run("policy test 192.0.2.7 --config $D/bad.conf --socket $D/none.sock");

@@ -387,6 +387,37 @@ static void test_answers(void **state)
 		    "\"verdict\":\"block\",\"verdict_group\":\"private\",\"seconds_left\":null}]}");
 }
 
+/* In the order of deciding, as many at a time as are asked for. */
+static void test_policy_list(void **state)
+{
+	struct policy_entry storage[3];
+	struct policy policy;
+
+	(void)state;
+	policy_init(&policy, storage, 3, HF_GROUP_BLOCK);
+	expect_json(answer_policy_list(&policy, 0, 2),
+		    "{\"default\":\"block\",\"groups\":{\"clear\":0,\"clear-or-private\":0,\"private-or-clear\":0,"
+		    "\"private\":0,\"block\":0},\"prefixes\":[],\"next\":null,\"total\":0}");
+	assert_int_equal(policy_add_line(&policy, HF_GROUP_PRIVATE, "192.0.2.0/24", "/p/private", 3, NULL), 0);
+	assert_int_equal(policy_add_line(&policy, HF_GROUP_CLEAR, "192.0.2.7", "/p/clear", 9, NULL), 0);
+	assert_int_equal(policy_add_line(&policy, HF_GROUP_PRIVATE, "2001:db8::/32", "/p/private", 4, NULL), 0);
+	assert_int_equal(policy_finish(&policy, NULL), 0);
+	expect_json(answer_policy_list(&policy, 0, 2),
+		    "{\"default\":\"block\",\"groups\":{\"clear\":1,\"clear-or-private\":0,\"private-or-clear\":0,"
+		    "\"private\":2,\"block\":0},\"prefixes\":["
+		    "{\"prefix\":\"192.0.2.7/32\",\"group\":\"clear\",\"line\":9,\"file\":\"/p/clear\"},"
+		    "{\"prefix\":\"192.0.2.0/24\",\"group\":\"private\",\"line\":3,\"file\":\"/p/private\"}],"
+		    "\"next\":2,\"total\":3}");
+	expect_json(answer_policy_list(&policy, 2, 2),
+		    "{\"default\":\"block\",\"groups\":{\"clear\":1,\"clear-or-private\":0,\"private-or-clear\":0,"
+		    "\"private\":2,\"block\":0},\"prefixes\":["
+		    "{\"prefix\":\"2001:db8::/32\",\"group\":\"private\",\"line\":4,\"file\":\"/p/private\"}],"
+		    "\"next\":null,\"total\":3}");
+	expect_json(answer_policy_list(&policy, 77, 2),
+		    "{\"default\":\"block\",\"groups\":{\"clear\":1,\"clear-or-private\":0,\"private-or-clear\":0,"
+		    "\"private\":2,\"block\":0},\"prefixes\":[],\"next\":null,\"total\":3}");
+}
+
 /* Only what is known of a pair is said, with times of the wall clock. */
 static void test_pair(void **state)
 {
@@ -493,7 +524,8 @@ int main(void)
 		cmocka_unit_test(test_path),	     cmocka_unit_test(test_dead_agent),
 		cmocka_unit_test(test_foreign_file), cmocka_unit_test(test_successor),
 		cmocka_unit_test(test_strangers),    cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_pair),	     cmocka_unit_test(test_status),
+		cmocka_unit_test(test_policy_list),  cmocka_unit_test(test_pair),
+		cmocka_unit_test(test_status),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, make_folder, remove_folder);
