@@ -66,14 +66,18 @@ static void forget_in_work(struct ike *ike, struct sa *sa, uint32_t *work_ref, u
 		work->rival = 0;
 }
 
-/* Its successor came to nothing: it goes on, and is rekeyed when it would have been dropped. */
-static void lose_heir(struct kid *kid)
+/*
+ * Its successor came to nothing: it goes on, and is rekeyed when it would have been dropped; at once if it is not sent with any more,
+ * since its keys are forgotten.
+ */
+static void lose_heir(const struct sa *sa, struct kid *kid)
 {
 	kid->heir = 0;
+	kid->supplanted = false;
 	if (kid->state != KID_REPLACED || kid->gone)
 		return;
 	kid->state = KID_UP;
-	kid->rekey_ns = kid->drop_ns;
+	kid->rekey_ns = sa->loser ? NSTIME_NEVER : kid->quiet ? 0 : kid->drop_ns;
 	kid->drop_ns = NSTIME_NEVER;
 }
 
@@ -90,7 +94,7 @@ void kid_unlink(struct ike *ike, struct kid *kid)
 		sa->request.kid = 0;
 	for (struct kid *other = kid_at(ike, sa->kids); other; other = kid_at(ike, other->next))
 		if (other->heir == self)
-			lose_heir(other);
+			lose_heir(sa, other);
 	forget_in_work(ike, sa, &sa->work, self);
 	forget_in_work(ike, sa, &sa->peer_work, self);
 }
@@ -168,10 +172,8 @@ void kid_replace(struct ike *ike, struct kid *old, struct kid *heir, uint64_t no
 void kid_supplant(struct ike *ike, struct kid *old, struct kid *heir, uint64_t now)
 {
 	kid_quiet(ike, old);
-	old->heir = kid_ref(ike, heir);
+	kid_replace(ike, old, heir, now);
 	old->supplanted = true;
-	old->rekey_wanted = false;
-	old->rekey_ns = nstime_add(now, IKE_REPLACED_LIFE);
 }
 
 /* ---- negotiation ---- */

@@ -70,7 +70,7 @@ struct kid {
 	bool quiet;	    /* no longer sent with */
 	bool in_auth;	    /* made by IKE_AUTH: its response waits for ike_installed */
 	bool rekey_wanted;
-	bool supplanted;	      /* another was made without a word about this one: deleted at rekey_ns */
+	bool supplanted;	      /* another was made without a word about this one: deleted at drop_ns */
 	bool unwanted;		      /* closed by the caller before its kernel had it */
 	bool gone;		      /* deleted on both sides; its inbound SA stays for packets under way */
 	uint32_t heir;		      /* 1 + index of the child that replaces this one, as far as known */

@@ -361,14 +361,14 @@ static void expire_kids(struct ike *ike, struct sa *sa, uint64_t now)
 		next = kid_at(ike, kid->next);
 		if (now >= kid->drop_ns && kid->state == KID_INSTALLING) {
 			kid->drop_ns = nstime_add(now, IKE_REPLACED_LIFE); /* an exchange waits for it */
+		} else if (now >= kid->drop_ns && kid->supplanted && !kid->gone) {
+			kid->drop_ns = NSTIME_NEVER;
+			kid->state = KID_DELETING;
 		} else if (now >= kid->drop_ns) {
 			/* The peer's Delete would have said when to switch; it did not come. After one of ours nobody is late. */
 			if (kid->heir && !kid->gone)
 				kid_use(ike, kid_at(ike, kid->heir));
 			kid_remove(ike, kid);
-		} else if (now >= kid->rekey_ns && kid->supplanted) {
-			kid->rekey_ns = NSTIME_NEVER;
-			kid->state = KID_DELETING;
 		} else if (now >= kid->rekey_ns) {
 			sa->wants |= WANT_REKEY_KID;
 			kid->rekey_ns = NSTIME_NEVER;

@@ -54,7 +54,12 @@ static bool is_harmless(const struct world *world, const struct ike_output *out,
 	case IKE_SEND:
 		return true;
 	case IKE_ASK_KEY:
-		return datagram->origin == ORIGIN_IMPOSTOR;
+		/*
+		 * A host whose IKE_SA_INIT came back to its own address may find an impostor there, who answers; if that answer and
+		 * what follows come back the same way, the two talk, and the octets are a host's, sealed for that impostor.
+		 */
+		return datagram->origin == ORIGIN_IMPOSTOR ||
+		       (datagram->origin == ORIGIN_MIRROR && world->hosts[world->call.host].impostor);
 	case IKE_DOWN:
 		if (datagram->origin == ORIGIN_IMPOSTOR && !out->down.was_up)
 			return true;
@@ -78,7 +83,7 @@ void judge_output(struct world *world, const struct ike_output *out)
 			world->call.sent_octets += out->datagram.len;
 		}
 	}
-	if (datagram && datagram->origin >= ORIGIN_FORGED && !is_harmless(world, out, datagram))
+	if (datagram && datagram->origin >= ORIGIN_MIRROR && !is_harmless(world, out, datagram))
 		fail(world, "h%u: output %d for a datagram of somebody without a key", world->call.host, out->type);
 }
 
@@ -137,7 +142,7 @@ void judge_call(struct world *world)
 	if (!datagram)
 		return;
 	judge_amplification(world);
-	if (datagram->origin == ORIGIN_FORGED)
+	if (datagram->origin == ORIGIN_FORGED || datagram->origin == ORIGIN_MIRROR)
 		judge_stranger(world, &counts);
 }
 

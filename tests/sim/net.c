@@ -94,7 +94,7 @@ static void in_bad_weather(struct world *world, struct datagram *datagram)
 		net_deliver_later(world, damage(world, datagram, true), delay(world));
 	if (rng_chance(rng, weather->reflect)) {
 		struct ike_path back = turned(&datagram->path);
-		enum origin origin = datagram->origin == ORIGIN_HOST ? ORIGIN_FORGED : datagram->origin;
+		enum origin origin = datagram->origin == ORIGIN_HOST ? ORIGIN_MIRROR : datagram->origin;
 
 		net_deliver_later(world, datagram_new(origin, &back, view_of(datagram->octets, datagram->len)),
 				  delay(world));

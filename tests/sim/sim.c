@@ -19,6 +19,7 @@
 
 #define CHECK_SEEDS 200
 #define FAILURE_MAX 1024
+#define FAILED_LISTED 100 /* seeds named once more at the end of a campaign */
 /* Once the weather is good: dead SAs are noticed within 10 s and given up within a minute, losers and idle ones after 90 s, refused
  * rekeys come again after 15 s; some of it in turn. */
 #define CALM_BOUND (400 * NSTIME_S)
@@ -230,12 +231,14 @@ static int campaign(uint64_t from, uint64_t count)
 	struct totals totals = { 0 };
 	struct timespec start, end;
 	char failure[FAILURE_MAX];
-	uint64_t failed = 0;
+	uint64_t failed = 0, seeds[FAILED_LISTED];
 	double seconds;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (uint64_t seed = from; seed < from + count; seed++) {
 		if (!run_seed(seed, false, &totals, failure)) {
+			if (failed < FAILED_LISTED)
+				seeds[failed] = seed;
 			failed++;
 			printf("FAIL  %s\n", failure);
 			fflush(stdout);
@@ -261,6 +264,9 @@ static int campaign(uint64_t from, uint64_t count)
 #undef SHOW
 	for (unsigned int i = 1; i < IKE_REASONS; i++)
 		printf("  down: %-30s %12llu\n", ike_reason_name(i), (unsigned long long)totals.down[i]);
+	for (uint64_t i = 0; i < failed && i < FAILED_LISTED; i++)
+		printf("%s%llu%s", i ? " " : "  failed: ", (unsigned long long)seeds[i],
+		       i + 1 == failed || i + 1 == FAILED_LISTED ? "\n" : "");
 	return failed != 0;
 }
 

@@ -299,7 +299,7 @@ static struct event take_first(struct world *world)
 
 static void deliver(struct world *world, unsigned int to, const struct datagram *datagram)
 {
-	static const char *const names[] = { "", "old ", "forged ", "impostor's " };
+	static const char *const names[] = { "", "old ", "mirrored ", "forged ", "impostor's " };
 
 	say(world, to, "<- h%u  %sdatagram of %zu octets, exchange %u flags %02x mid %u",
 	    host_by_addr(world, &datagram->path.remote), names[datagram->origin], datagram->len,

@@ -31,6 +31,7 @@
 enum origin {
 	ORIGIN_HOST,	/* as a host sent it */
 	ORIGIN_REPLAY,	/* an old one again, octet for octet, from where it came */
+	ORIGIN_MIRROR,	/* as a host sent it, and back to its own address, as if its receiver had said it */
 	ORIGIN_FORGED,	/* made or changed by somebody without a key */
 	ORIGIN_IMPOSTOR /* sent by an engine with another key than its address's */
 };

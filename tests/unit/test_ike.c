@@ -147,13 +147,12 @@ static void test_crossing(void **state)
 	duo_end(&duo);
 }
 
-/* A peer that makes a further Child SA without REKEY_SA (Libreswan after a crossing) gets it; the old one sends no more and goes. */
-static void test_supplanted_child(void **state)
+/* `rekey`: the caller wants a successor of the one that was supplanted; it has one. */
+static void supplant(bool rekey)
 {
 	uint32_t first;
 	struct sa *sa;
 
-	(void)state;
 	duo_start(&duo, NULL);
 	duo_connect(&duo, 0);
 	duo_run(&duo);
@@ -166,12 +165,25 @@ static void test_supplanted_child(void **state)
 	assert_int_equal(duo.host[1].kid_count, 2);
 	assert_int_equal(duo_sending(&duo, 1), 1);
 	assert_true(duo_agree(&duo));
+	if (rekey) {
+		ike_rekey_child(duo.host[1].ike, duo.host[1].kids[0].handle, duo.now);
+		duo_drain(&duo, 1);
+		assert_int_equal(duo.wire_count, 0);
+	}
 	duo_pass(&duo, IKE_REPLACED_LIFE + 10 * NSTIME_S);
 	assert_up(1);
 	assert_int_equal(duo.host[0].kid_count, 1);
 	assert_int_equal(duo.host[1].kid_count, 1);
 	assert_int_not_equal(duo.host[1].kids[0].keys.spi_in_be, first);
 	duo_end(&duo);
+}
+
+/* A peer that makes a further Child SA without REKEY_SA (Libreswan after a crossing) gets it; the old one sends no more and goes. */
+static void test_supplanted_child(void **state)
+{
+	(void)state;
+	supplant(false);
+	supplant(true);
 }
 
 /* A peer that rekeys and never deletes what it replaced: we switch by ourselves. */
