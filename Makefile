@@ -103,8 +103,9 @@ OBJS := $(call objs,$(AGENT_SRC) $(TEST_SRC))
 .PHONY: all programs lab FORCE
 all: $(LIB) $(SKELS) $(PROGRAM)
 
-# Everything `make check` needs; `make lab` only what a scenario needs.
-programs: all $(UNIT_PROGS) $(BPF_PROGS) $(SIM_PROGS) $(NET_PROGS)
+# Everything `make check` needs, and the benches, which it does not run: a change must not break them unseen. `make lab` is only
+# what a scenario needs.
+programs: all $(UNIT_PROGS) $(BPF_PROGS) $(BENCH_PROGS) $(SIM_PROGS) $(NET_PROGS)
 lab: all $(NET_PROGS)
 
 # ---- BPF: .bpf.c -> .bpf.o -> .skel.h ------------------------------------------------------------------------------

@@ -111,11 +111,14 @@ report c kernel
 
 # ---- many at once: keys after 50 ms, by when all are held
 
+# The agent is asked only after a while, when it has mostly nothing to do any more; but it is asked: the kernel may keep a guest
+# with one processor from it for longer than any nap (it frees the maps of the agent before, page by page).
 start_agent d 50
 capture_start
 for ((i = PAIRS - BURSTS; i < PAIRS; i++)); do
 	on d "$HFPROBE" flood "10.66.$(((i + 1) / 256)).$(((i + 1) % 256))" --port 7107 --count "$BURST" >/dev/null
 	nap 0.15
+	wait_for 20 has_secure d $((i - PAIRS + BURSTS + 1))
 done
 capture_stop
 judge --expect "marker=0,clear=0,esp=$((BURSTS * BURST)),espdup=0" >"$WORK/judge.log"
@@ -133,7 +136,8 @@ capture_start
 on e "$HFPROBE" flood 10.66.200.1 --port 7107 --hosts 50 --count 500 >/dev/null
 nap 0.2
 on e "$HFPROBE" flood "$(many_first b)" --port 7107 --hosts 50 --count 50 >/dev/null
-nap 1
+nap 0.5
+wait_for 20 has_secure e 50
 stop agent-e
 capture_stop
 judge --expect "marker=0,clear=0,esp=50,espdup=0" >"$WORK/judge.log"
