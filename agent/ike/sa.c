@@ -322,12 +322,19 @@ void sa_established(struct ike *ike, struct sa *sa, uint64_t now)
 
 /* ---- time ---- */
 
+/* Not while a crossing rekey may still decide against it: what came out of it would outlive it. */
+static bool is_rekeyed_by_time(const struct sa *sa)
+{
+	return sa->state == SA_ESTABLISHED && !sa->ancestor;
+}
+
 void sa_schedule(struct ike *ike, struct sa *sa)
 {
 	uint64_t when = nstime_min(sa->request.again_ns, sa->drop_ns);
 
 	if (sa->state == SA_ESTABLISHED) {
-		when = nstime_min(when, sa->rekey_ns);
+		if (is_rekeyed_by_time(sa))
+			when = nstime_min(when, sa->rekey_ns);
 		/* Behind an exchange nothing is due before the kernel has answered: ike_installed comes back to it. */
 		if (sa->wants && sa->request.kind == REQUEST_NONE && !sa->peer_work && !sa->work)
 			when = nstime_min(when, sa->retry_ns);
@@ -384,7 +391,7 @@ void sa_expire(struct ike *ike, struct sa *sa, uint64_t now)
 	if (!expire_drop(ike, sa, now))
 		return;
 	expire_kids(ike, sa, now);
-	if (now >= sa->rekey_ns) {
+	if (is_rekeyed_by_time(sa) && now >= sa->rekey_ns) {
 		sa->wants |= WANT_REKEY_SA;
 		sa->rekey_ns = NSTIME_NEVER;
 	}
