@@ -159,7 +159,11 @@ static int put_encap(void *buf, size_t size, const struct sa *sa)
 		.encap_dport = sa->encap_dport_be,
 	};
 
-	return put(buf, size, XFRMA_ENCAP, &encap, sizeof(encap));
+	/* How often the kernel says that packets come from elsewhere; else it is once for each of them. Inbound only. */
+	const uint32_t seconds = 1;
+	int rc = put(buf, size, XFRMA_ENCAP, &encap, sizeof(encap));
+
+	return rc || !sa->inbound ? rc : put(buf, size, XFRMA_MTIMER_THRESH, &seconds, sizeof(seconds));
 }
 
 static bool state_is_valid(const struct sa *sa)
@@ -180,6 +184,12 @@ int encode_state(void *buf, size_t size, uint16_t type, const struct sa *sa)
 		return -EINVAL;
 	info = state_info(&sa->src, &sa->dst, sa->reqid);
 	info.id.spi = sa->spi_be;
+	/*
+	 * The kernel finds an inbound state by our address and SPI alone: a transport packet of a peer that writes another's
+	 * address as source would be taken for that one's. What does not fit the selector is dropped.
+	 */
+	if (sa->inbound && sa->mode == SA_MODE_TRANSPORT)
+		encode_selector_pair(&info.sel, POLICY_IN, &(struct hf_pair){ .local = sa->dst, .remote = sa->src });
 	info.mode = sa->mode == SA_MODE_TUNNEL ? XFRM_MODE_TUNNEL : XFRM_MODE_TRANSPORT;
 	info.flags = sa->esn ? XFRM_STATE_ESN : 0;
 	info.replay_window = needs_bitmap(sa) ? 0 : (uint8_t)replay_window(sa);
