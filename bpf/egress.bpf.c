@@ -127,12 +127,13 @@ static __always_inline int clear(struct __sk_buff *skb, const struct packet *pac
 
 static __always_inline int by_verdict(struct __sk_buff *skb, const struct packet *packet, const struct hf_gate *gate)
 {
+	/* While a handoff goes on the verdict is still HOLD. */
+	if (gate->flags & HF_GATE_UDP_ENCAP && is_udp_encap(skb, packet, true))
+		return sealed(skb, packet, gate);
 	switch (gate->verdict) {
 	case HF_VERDICT_HOLD:
 		return hold(skb, packet, HF_HELD_CLEAR, HF_EVENT_FLOW_MISS, gate->group);
 	case HF_VERDICT_SECURE:
-		if (gate->flags & HF_GATE_UDP_ENCAP && is_udp_encap(skb, packet, true))
-			return sealed(skb, packet, gate);
 		return hold(skb, packet, HF_HELD_CLEAR, HF_EVENT_STRAY, gate->group);
 	case HF_VERDICT_CLEAR: /* decided before */
 	case HF_VERDICT_BLOCK:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The Child SAs of one pair: found by their inbound SPI, taken away with what of them is in the kernel, and which of them an earlier
+ * The Child SAs of one pair: found by their inbound SPI, taken away with what of them is in the kernel, changed, and which of them an earlier
  * agent made.
  */
 #include <string.h>
@@ -23,6 +23,33 @@ void brood_remove(struct core *core, struct peer *peer, struct peer_child *child
 	memmove(child, child + 1, after * sizeof(*child));
 	peer->child_count--;
 	vigil_changed(peer);
+}
+
+void brood_use(struct core *core, struct peer *peer, const struct child *child)
+{
+	struct peer_child *known = brood_find(peer, child->spi_in_be);
+
+	if (known && !known->out)
+		order_sa(core, peer, child, false, true);
+}
+
+void brood_move(struct core *core, struct peer *peer, const struct child *child)
+{
+	const struct peer_child *known = brood_find(peer, child->spi_in_be);
+
+	if (known)
+		order_sa_move(core, peer, known, child);
+}
+
+void brood_quiet(struct core *core, struct peer *peer, uint32_t spi_in_be)
+{
+	struct peer_child *child = brood_find(peer, spi_in_be);
+
+	if (child) {
+		order_sa_gone(core, peer, child, false, child->out);
+		child->out = false;
+		vigil_changed(peer);
+	}
 }
 
 /* An earlier agent's SAs go once there are some whose maker lives. */

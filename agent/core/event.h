@@ -30,6 +30,7 @@ enum core_event_type {
 	EVENT_CHILD_USE,   /* the outbound SA of a Child SA is to be installed; its inbound one stands */
 	EVENT_CHILD_QUIET, /* its outbound SA is to go, the inbound one stays */
 	EVENT_CHILD_DOWN,  /* both are to go */
+	EVENT_CHILD_MOVED, /* its encapsulation ports are others now: the peer's NAT has a new mapping */
 	EVENT_NEGOTIATION_FAILED,
 	EVENT_SA_ADDED,	   /* answer to SA_ADD; error != 0: the kernel refused, and has neither SA */
 	EVENT_POLICY_SET,  /* answer to POLICY_SET; error likewise */
@@ -52,7 +53,7 @@ struct core_event {
 	int error;   /* negative errno or 0; FLOW_MISS, STRAY: -EADDRNOTAVAIL when pair.local is not this host's */
 	union {
 		struct {
-			struct child child; /* QUIET, DOWN: SPIs only */
+			struct child child; /* QUIET, DOWN: SPIs only; MOVED: SPIs and ports */
 			bool responder;	    /* the peer started */
 			bool proved;	    /* UP: by a verified key, so that it is sticky from now on */
 			bool in, out;	    /* UP: what is to be installed */
@@ -74,7 +75,7 @@ struct core_event {
 		} expired;
 		struct {
 			uint32_t spi_in_be, spi_out_be; /* another SA: 0 = there is none */
-			bool tunnel;
+			bool tunnel, encap;
 			bool in_policy;
 			uint32_t reqid;
 		} adopt;
@@ -89,6 +90,7 @@ enum action_type {
 	ACTION_CHILD_GONE,  /* this Child SA is not wanted, or lost: whoever made it gives it up; no answer */
 	ACTION_SA_ADD,	    /* install what `in` and `out` say -> SA_ADDED */
 	ACTION_SA_DEL,	    /* remove it; no answer */
+	ACTION_SA_MOVE,	    /* give what `in` and `out` say the child's ports -> SA_EXPIRED (hard) when that failed */
 	ACTION_POLICY_SET,  /* -> POLICY_SET */
 	ACTION_POLICY_DEL,  /* no answer */
 	ACTION_GATE,	    /* write the gate entry, or remove it; no answer */
@@ -112,7 +114,7 @@ struct action {
 	uint32_t reqid; /* SA_ADD, POLICY_*, DRAIN */
 	union {
 		struct {
-			struct child child; /* SA_DEL uses its SPIs only */
+			struct child child; /* SA_DEL: SPIs only; SA_MOVE: SPIs, mode and ports */
 			bool in, out;
 		} sa;
 		struct {

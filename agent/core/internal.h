@@ -48,6 +48,12 @@ void peer_close_idle(struct core *core, struct peer *peer, uint64_t now);
 
 struct peer_child *brood_find(struct peer *peer, uint32_t spi_in_be);
 void brood_remove(struct core *core, struct peer *peer, struct peer_child *child);
+
+/* What their maker says of one: its outbound SA is to be used, is at other ports, is to go. */
+void brood_use(struct core *core, struct peer *peer, const struct child *child);
+void brood_move(struct core *core, struct peer *peer, const struct child *child);
+void brood_quiet(struct core *core, struct peer *peer, uint32_t spi_in_be);
+
 bool brood_has_adopted(const struct peer *peer);
 void peer_drop_adopted(struct core *core, struct peer *peer);
 
@@ -98,6 +104,8 @@ void order_in_policy(struct core *core, struct peer *peer);
 void order_policies_gone(struct core *core, const struct peer *peer);
 void order_sa(struct core *core, const struct peer *peer, const struct child *child, bool in, bool out);
 void order_sa_gone(struct core *core, const struct peer *peer, const struct peer_child *child, bool in, bool out);
+void order_sa_move(struct core *core, const struct peer *peer, const struct peer_child *known,
+		   const struct child *child);
 void order_check_seals(struct core *core, const struct peer *peer);
 void order_check_life(struct core *core, const struct peer *peer);
 

@@ -32,6 +32,8 @@ void order_gate(struct core *core, struct peer *peer, enum gate_show shown, uint
 	};
 	if (shown == GATE_SECURE && !peer->peer_seals && !peer_is_closed(peer))
 		action->gate.value.flags |= HF_GATE_IN_CLEAR;
+	if (peer->encap && (shown == GATE_HOLD || shown == GATE_SECURE))
+		action->gate.value.flags |= HF_GATE_UDP_ENCAP;
 }
 
 /* The gate follows the state; what would be the group's own answer needs no entry. */
@@ -117,6 +119,20 @@ void order_sa(struct core *core, const struct peer *peer, const struct child *ch
 	action->sa.child = *child;
 	action->sa.in = in;
 	action->sa.out = out;
+}
+
+void order_sa_move(struct core *core, const struct peer *peer, const struct peer_child *known,
+		   const struct child *child)
+{
+	struct action *action;
+
+	if (!known->in && !known->out)
+		return;
+	action = core_emit(core, peer, ACTION_SA_MOVE);
+	action->sa.child = *child;
+	action->sa.child.tunnel = peer->tunnel;
+	action->sa.in = known->in;
+	action->sa.out = known->out;
 }
 
 /* It may use any of them: one at a look. */

@@ -60,7 +60,7 @@ static void unprotect(struct core *core, struct peer *peer)
 	while (peer->child_count)
 		brood_remove(core, peer, &peer->children[peer->child_count - 1]);
 	peer->peer_seals = false;
-	peer->has_policies = false;
+	peer->has_policies = peer->encap = false;
 }
 
 /* ---- beginnings and ends ---- */
@@ -120,7 +120,7 @@ void peer_close_idle(struct core *core, struct peer *peer, uint64_t now)
 	enter(peer, PEER_IDLE, now);
 	order_gate_shown(core, peer);
 	order_policies_gone(core, peer);
-	peer->has_policies = peer->peer_seals = false;
+	peer->has_policies = peer->peer_seals = peer->encap = false;
 	peer_drop_adopted(core, peer);
 	for (unsigned int i = 0; i < peer->child_count; i++) {
 		order_sa_gone(core, peer, &peer->children[i], false, peer->children[i].out);
@@ -248,6 +248,7 @@ static void on_child_up(struct core *core, struct peer *peer, const struct core_
 	if (!further) {
 		peer->responder = responder;
 		peer->tunnel = child->tunnel;
+		peer->encap = child->encap;
 		peer->peer_seals = false;
 		peer->looks = 0;
 		peer->until_ns = 0;
@@ -256,26 +257,11 @@ static void on_child_up(struct core *core, struct peer *peer, const struct core_
 	} else if (!responder) {
 		peer->responder = false; /* both started: the peer has this one's SAs already */
 	}
-	order_sa(core, peer, child, event->up.in, event->up.out);
-}
-
-static void on_child_use(struct core *core, struct peer *peer, const struct child *child)
-{
-	struct peer_child *known = brood_find(peer, child->spi_in_be);
-
-	if (known && !known->out)
-		order_sa(core, peer, child, false, true);
-}
-
-static void on_child_quiet(struct core *core, struct peer *peer, uint32_t spi_in_be)
-{
-	struct peer_child *child = brood_find(peer, spi_in_be);
-
-	if (child) {
-		order_sa_gone(core, peer, child, false, child->out);
-		child->out = false;
-		vigil_changed(peer);
+	if (child->encap && !peer->encap) {
+		peer->encap = true; /* the peer is behind a NAT since */
+		order_gate_again(core, peer, now);
 	}
+	order_sa(core, peer, child, event->up.in, event->up.out);
 }
 
 /* The last one went without a failure: the peer closed it, or nobody needed it. The next packet starts anew. */
@@ -470,10 +456,13 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 		on_child_up(core, peer, event, now);
 		break;
 	case EVENT_CHILD_USE:
-		on_child_use(core, peer, &event->up.child);
+		brood_use(core, peer, &event->up.child);
+		break;
+	case EVENT_CHILD_MOVED:
+		brood_move(core, peer, &event->up.child);
 		break;
 	case EVENT_CHILD_QUIET:
-		on_child_quiet(core, peer, event->up.child.spi_in_be);
+		brood_quiet(core, peer, event->up.child.spi_in_be);
 		break;
 	case EVENT_CHILD_DOWN:
 		on_child_down(core, peer, event->up.child.spi_in_be, now);
@@ -570,6 +559,7 @@ void peer_adopt(struct core *core, struct peer *peer, const struct core_event *e
 		return;
 	peer->has_policies = true;
 	peer->tunnel = event->adopt.tunnel;
+	peer->encap = event->adopt.encap;
 	peer->peer_seals = event->adopt.in_policy;
 	peer->sticky = event->sticky;
 	enter(peer, PEER_SECURE, now);

@@ -53,6 +53,7 @@ struct peer {
 	bool responder;	 /* the peer started the negotiation */
 	bool peer_seals; /* ESP was seen from it */
 	bool tunnel;
+	bool encap;	   /* ESP in UDP: the gate must let it pass */
 	bool has_policies; /* ordered, not taken away since */
 	bool leaving;	   /* its local address is gone, or it is to be forgotten: it goes by its timer */
 	bool regroup;	   /* a reloaded policy has another group for it: likewise */

@@ -16,7 +16,7 @@ struct found {
 	uint32_t reqid;
 	struct hf_pair pair;
 	bool out_policy, in_policy;
-	bool tunnel;
+	bool tunnel, encap;
 	uint32_t spi_in_be, spi_out_be;
 	struct {
 		uint32_t spi_in_be, spi_out_be; /* one of them is 0 */
@@ -67,13 +67,14 @@ static void take_spi(struct found *found, uint32_t *first, uint32_t spi_in_be, u
 }
 
 static void on_state(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
-		     enum sa_mode mode, bool larval)
+		     enum sa_mode mode, bool larval, bool encap)
 {
 	struct found *found = find(arg, reqid);
 
 	(void)mode;
 	if (!found || larval)
 		return;
+	found->encap |= encap;
 	if (addr_equal(dst, &found->pair.remote))
 		take_spi(found, &found->spi_out_be, 0, spi_be);
 	else if (addr_equal(src, &found->pair.remote))
@@ -90,7 +91,7 @@ static bool is_whole(const struct found *found)
  * stand beside the SAs of the next pair that gets this reqid.
  */
 static void drop_piece(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
-		       enum sa_mode mode, bool larval)
+		       enum sa_mode mode, bool larval, bool encap)
 {
 	struct search *search = arg;
 	const struct found *found = find(search, reqid);
@@ -98,6 +99,7 @@ static void drop_piece(void *arg, const struct hf_addr *src, const struct hf_add
 	(void)src;
 	(void)mode;
 	(void)larval;
+	(void)encap;
 	if (found && !is_whole(found))
 		xfrm_state_del(search->agent->nl, dst, spi_be, NULL);
 }
@@ -161,6 +163,7 @@ int agent_adopt(struct agent *agent, struct err *err)
 		event.adopt.spi_in_be = found->spi_in_be;
 		event.adopt.spi_out_be = found->spi_out_be;
 		event.adopt.tunnel = found->tunnel;
+		event.adopt.encap = found->encap;
 		event.adopt.in_policy = found->in_policy;
 		event.adopt.reqid = found->reqid;
 		agent_event(agent, &event);
@@ -205,7 +208,7 @@ static void see_policy(void *arg, enum policy_dir dir, const struct hf_pair *pai
 }
 
 static void see_state(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
-		      enum sa_mode mode, bool larval)
+		      enum sa_mode mode, bool larval, bool encap)
 {
 	struct search *search = arg;
 	struct found *found = place(search, reqid);
@@ -213,6 +216,7 @@ static void see_state(void *arg, const struct hf_addr *src, const struct hf_addr
 
 	(void)src;
 	(void)mode;
+	(void)encap;
 	if (!found || larval || !core_pair_of(search->agent->core, &found->pair, reqid) ||
 	    !core_find(search->agent->core, &view, &found->pair))
 		return;

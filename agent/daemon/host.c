@@ -215,6 +215,16 @@ static void on_expired(void *arg, const struct hf_addr *dst, uint32_t spi_be, ui
 		agent_event(agent, &event);
 }
 
+static void on_moved(void *arg, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid, const struct hf_addr *src,
+		     uint16_t port)
+{
+	struct agent *agent = arg;
+	struct hf_pair pair;
+
+	if (agent->keying->moved && core_pair_of(agent->core, &pair, reqid) && addr_equal(&pair.local, dst))
+		agent->keying->moved(agent->keying_arg, agent, &pair, spi_be, src, port);
+}
+
 /* The kernel has a policy of ours and no SA for it: the pair is not secure any more, whatever was believed. */
 static void on_acquire(void *arg, const struct hf_pair *pair, uint32_t reqid)
 {
@@ -268,6 +278,7 @@ static void on_lost(void *arg)
 const struct netlink_events agent_netlink_events = {
 	.acquire = on_acquire,
 	.expired = on_expired,
+	.moved = on_moved,
 	.policy_gone = on_policy_gone,
 	.link = on_link,
 	.link_gone = on_link_gone,

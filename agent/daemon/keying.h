@@ -35,6 +35,12 @@ struct keying {
 	void (*installed)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be, int error);
 	void (*rekey)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be);
 	void (*gone)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be);
+	/*
+	 * ESP of such a Child SA came from another address or port of the peer's NAT; it had verified. CHILD_MOVED follows if that
+	 * is to be followed. May be NULL.
+	 */
+	void (*moved)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be,
+		      const struct hf_addr *remote, uint16_t port);
 	/* Something was sent to this pair's peer and nothing heard: is it there? Its Child SAs go down if not. May be NULL. */
 	void (*probe)(void *arg, struct agent *agent, const struct hf_pair *pair);
 	/*

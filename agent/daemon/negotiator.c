@@ -81,6 +81,19 @@ static void rekey(void *arg, struct agent *agent, const struct hf_pair *pair, ui
 	}
 }
 
+static void moved(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be,
+		  const struct hf_addr *remote, uint16_t port)
+{
+	struct negotiator *negotiator = arg;
+	const struct known_child *known = negotiator_child(negotiator, pair, spi_in_be);
+
+	(void)agent;
+	if (!known)
+		return; /* an earlier agent's: its successor comes from where the peer is then */
+	ike_child_moved(negotiator->ike, known->child, remote, port, agent_now());
+	negotiator_settle(negotiator);
+}
+
 static void probe(void *arg, struct agent *agent, const struct hf_pair *pair)
 {
 	struct negotiator *negotiator = arg;
@@ -344,6 +357,7 @@ const struct keying negotiator_keying = {
 	.installed = installed,
 	.rekey = rekey,
 	.gone = gone,
+	.moved = moved,
 	.probe = probe,
 	.sticky = sticky,
 	.each_sticky = each_sticky,

@@ -37,7 +37,11 @@ static bool remember_child(struct negotiator *negotiator, const struct hf_pair *
 
 	if (!known)
 		return false;
-	*known = (struct known_child){ .child = out->child.child, .key = key_of(pair, out->child.keys.spi_in_be) };
+	*known = (struct known_child){
+		.child = out->child.child,
+		.key = key_of(pair, out->child.keys.spi_in_be),
+		.remote = pair->remote,
+	};
 	if (!table_put(&negotiator->by_spi, &known->key, handle.index))
 		return true;
 	pool_put(&negotiator->children, handle);
@@ -151,9 +155,43 @@ static void on_down(struct negotiator *negotiator, const struct hf_pair *pair, c
 		agent_event(negotiator->agent, &event);
 }
 
-static void take(struct negotiator *negotiator, const struct ike_output *out)
+/*
+ * Behind its NAT the peer has another port now, and goes on with the same SAs; or another address. Whether its key is bound to that
+ * one, too, nobody has asked yet, and the pair is another: this SA ends, and the next packet makes a new one.
+ */
+static void on_child_moved(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
+{
+	bool same = addr_equal(&pair->remote, &out->path.remote);
+
+	char text[ADDR_TEXT_MAX];
+
+	journal_write(negotiator_journal(negotiator), pair, "moved", agent_now(), "its NAT made it %s port %u%s",
+		      addr_format(text, &out->path.remote), out->path.remote_port, same ? "" : ": begins anew");
+	if (!same) {
+		ike_close(negotiator->ike, out->sa, agent_now());
+		return;
+	}
+	succession_use(negotiator->succession, pair); /* what waits knows the old port */
+	tell_child(negotiator, EVENT_CHILD_MOVED, pair, out, true);
+}
+
+/* Whose the output is: a Child SA stays with the pair that it was made for. */
+static struct hf_pair pair_of(const struct negotiator *negotiator, const struct ike_output *out)
 {
 	struct hf_pair pair = { .local = out->path.local, .remote = out->path.remote };
+	const struct known_child *known = NULL;
+
+	if (out->type == IKE_CHILD_USE || out->type == IKE_CHILD_QUIET || out->type == IKE_CHILD_DOWN ||
+	    out->type == IKE_CHILD_MOVED)
+		known = negotiator_child(negotiator, &pair, out->child.keys.spi_in_be);
+	if (known)
+		pair.remote = known->remote;
+	return pair;
+}
+
+static void take(struct negotiator *negotiator, const struct ike_output *out)
+{
+	struct hf_pair pair = pair_of(negotiator, out);
 
 	switch (out->type) {
 	case IKE_SEND:
@@ -181,8 +219,7 @@ static void take(struct negotiator *negotiator, const struct ike_output *out)
 		on_child_down(negotiator, &pair, out);
 		break;
 	case IKE_CHILD_MOVED:
-		/* Its NAT gave the peer another port: the kernel's SAs name the old one. A fresh SA finds it. */
-		ike_close(negotiator->ike, out->sa, agent_now());
+		on_child_moved(negotiator, &pair, out);
 		break;
 	case IKE_DOWN:
 		on_down(negotiator, &pair, out);

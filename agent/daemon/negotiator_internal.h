@@ -59,7 +59,8 @@ struct proof {
 struct known_child {
 	struct handle child;
 	struct hf_pair key;
-	bool answered; /* the engine knows what the kernel said */
+	struct hf_addr remote; /* as the core knows it, wherever the peer's NAT has moved it to */
+	bool answered;	       /* the engine knows what the kernel said */
 };
 
 struct verdict {

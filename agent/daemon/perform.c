@@ -79,7 +79,8 @@ static enum sa_algorithm algorithm(enum child_algorithm child)
 	return SA_AES_GCM_16_256;
 }
 
-static int add_sa(struct agent *agent, const struct action *action, bool inbound, struct err *err)
+/* One direction of the order's Child SA, without its key. */
+static struct sa one_way(const struct action *action, bool inbound)
 {
 	const struct child *child = &action->sa.child;
 	struct sa sa = {
@@ -93,12 +94,20 @@ static int add_sa(struct agent *agent, const struct action *action, bool inbound
 		.esn = child->esn,
 		.replay_window = inbound ? REPLAY_WINDOW : 0,
 	};
-	int error;
 
 	if (child->encap) {
 		sa.encap_sport_be = htons(inbound ? child->encap_remote : child->encap_local);
 		sa.encap_dport_be = htons(inbound ? child->encap_local : child->encap_remote);
 	}
+	return sa;
+}
+
+static int add_sa(struct agent *agent, const struct action *action, bool inbound, struct err *err)
+{
+	const struct child *child = &action->sa.child;
+	struct sa sa = one_way(action, inbound);
+	int error;
+
 	memcpy(sa.key, inbound ? child->key_in : child->key_out, sizeof(sa.key));
 	error = xfrm_state_add(agent->nl, &sa, err);
 	secret_wipe(&sa, sizeof(sa));
@@ -138,6 +147,28 @@ static void sa_del(struct agent *agent, const struct action *action)
 		xfrm_state_del(agent->nl, &action->pair.remote, action->sa.child.spi_out_be, NULL);
 	if (action->sa.in)
 		xfrm_state_del(agent->nl, &action->pair.local, action->sa.child.spi_in_be, NULL);
+}
+
+/* Outbound first: what is sent to the old mapping is lost, what comes from the new one is read all the same. */
+static void sa_move(struct agent *agent, const struct action *action)
+{
+	struct core_event lost = {
+		.type = EVENT_SA_EXPIRED,
+		.expired = { .spi_be = action->sa.child.spi_in_be, .hard = true },
+	};
+	struct err err = ERR_NONE;
+	int error = 0;
+
+	for (int inbound = 0; inbound < 2 && !error; inbound++) {
+		const struct sa sa = one_way(action, inbound);
+
+		if (inbound ? action->sa.in : action->sa.out)
+			error = xfrm_state_move(agent->nl, &sa, &err);
+	}
+	if (error < 0) {
+		log_error("%s", err.text);
+		answer(agent, action, &lost);
+	}
 }
 
 static void policy_set(struct agent *agent, const struct action *action)
@@ -285,6 +316,9 @@ static void perform(struct agent *agent, const struct action *action)
 		break;
 	case ACTION_SA_DEL:
 		sa_del(agent, action);
+		break;
+	case ACTION_SA_MOVE:
+		sa_move(agent, action);
 		break;
 	case ACTION_POLICY_SET:
 		policy_set(agent, action);

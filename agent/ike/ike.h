@@ -231,6 +231,12 @@ void ike_probe(struct ike *ike, struct handle sa, uint64_t now);
 /* ike_probe_pair is ike_probe for all SAs of two hosts, which then have 7.5 s to answer: somebody waits for their packets. */
 void ike_probe_pair(struct ike *ike, const struct hf_pair *pair, uint64_t now);
 
+/*
+ * ike_child_moved: ESP of the Child SA that verified came from another address or port, host byte order (RFC 7296 2.23). CHILD_MOVED
+ * comes if the peer is behind a NAT, and nothing otherwise.
+ */
+void ike_child_moved(struct ike *ike, struct handle child, const struct hf_addr *remote, uint16_t port, uint64_t now);
+
 /* ike_close tells the peer and ends the SA; DOWN comes when the peer answered or does not. */
 void ike_close(struct ike *ike, struct handle sa, uint64_t now);
 

@@ -244,6 +244,21 @@ static void follow_path(struct ike *ike, struct sa *sa, const struct ike_path *p
 	}
 }
 
+void ike_child_moved(struct ike *ike, struct handle child, const struct hf_addr *remote, uint16_t port, uint64_t now)
+{
+	const struct kid *kid = pool_get(&ike->kids, child);
+	struct sa *sa = kid ? pool_at(&ike->sas, kid->sa) : NULL;
+	struct ike_path path;
+
+	(void)now;
+	if (!sa || sa->state != SA_ESTABLISHED)
+		return;
+	path = sa->path;
+	path.remote = *remote;
+	path.remote_port = port;
+	follow_path(ike, sa, &path);
+}
+
 /*
  * What an authenticated peer may ask how often (RFC 8019 5). DEVIATION: RFC 7296 2.1 has every request answered; beyond the rate
  * they are not, until time has passed: the peer sends them again.

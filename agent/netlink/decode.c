@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -101,6 +102,7 @@ bool decode_state(struct state_seen *out, const struct nlmsghdr *message)
 		.reqid = info.reqid,
 		.mode = info.mode == XFRM_MODE_TUNNEL ? SA_MODE_TUNNEL : SA_MODE_TRANSPORT,
 		.larval = !has_key(message, header_len),
+		.encap = has_attr(message, header_len, XFRMA_ENCAP),
 		.counters.packets = info.curlft.packets,
 		.counters.bytes = info.curlft.bytes,
 		.counters.added_s = info.curlft.add_time,
@@ -133,6 +135,22 @@ bool decode_acquire(struct acquire_seen *out, const struct nlmsghdr *message)
 	out->pair.local = decode_addr(&acquire.saddr, acquire.sel.family);
 	out->pair.remote = decode_addr(&acquire.id.daddr, acquire.sel.family);
 	out->reqid = template.reqid;
+	return true;
+}
+
+bool decode_mapping(struct mapping_seen *out, const struct nlmsghdr *message)
+{
+	struct xfrm_user_mapping mapping;
+
+	if (!copy_payload(&mapping, sizeof(mapping), message) || mapping.id.proto != IPPROTO_ESP)
+		return false;
+	*out = (struct mapping_seen){
+		.dst = decode_addr(&mapping.id.daddr, mapping.id.family),
+		.src = decode_addr(&mapping.new_saddr, mapping.id.family),
+		.spi_be = mapping.id.spi,
+		.reqid = mapping.reqid,
+		.port = ntohs(mapping.new_sport),
+	};
 	return true;
 }
 

@@ -82,6 +82,12 @@ struct netlink_events {
 	 * in within net.core.xfrm_acq_expires (30 s): xfrm_state_add with that SPI still works.
 	 */
 	void (*expired)(void *arg, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid, bool hard);
+	/*
+	 * ESP in UDP that verified came to the inbound SA (dst, spi) from another address or port (host byte order) than the
+	 * SA names: the peer's NAT has a new mapping (RFC 3948). Once a second, or a new port, until xfrm_state_move.
+	 */
+	void (*moved)(void *arg, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid, const struct hf_addr *src,
+		      uint16_t port);
 	/* A policy of ours was deleted or changed by somebody else; reqid 0 = of the ND allowance. */
 	void (*policy_gone)(void *arg, enum policy_dir dir, uint32_t reqid);
 	/*
@@ -150,6 +156,13 @@ int xfrm_spi_alloc(struct netlink *nl, uint32_t *spi_be, const struct hf_addr *s
 int xfrm_state_add(struct netlink *nl, const struct sa *sa, struct err *err);
 
 /*
+ * xfrm_state_move gives a standing SA with encapsulation the ports of `sa`; what else tells it apart must be as it was added, the
+ * key is not looked at. In one step: key, sequence numbers, replay window and counters stay as they are. -ESRCH when there is
+ * no complete SA, -EPERM when it is not ours, -EINVAL when it has no encapsulation.
+ */
+int xfrm_state_move(struct netlink *nl, const struct sa *sa, struct err *err);
+
+/*
  * xfrm_state_del removes the SA of (dst, spi), a reserved SPI included. -ESRCH when there is none, -EPERM
  * when it is not ours.
  */
@@ -184,11 +197,11 @@ int xfrm_policy_nd_allow(struct netlink *nl, struct err *err);
 
 struct netlink_found {
 	/*
-	 * Called for each SA (larval = a reserved SPI without a key) and each pair policy of our range.
+	 * Called for each SA (larval = a reserved SPI without a key, encap = ESP in UDP) and each pair policy of our range.
 	 * A callback may change or remove what it is told about, but may not start another list.
 	 */
 	void (*state)(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
-		      enum sa_mode mode, bool larval);
+		      enum sa_mode mode, bool larval, bool encap);
 	void (*policy)(void *arg, enum policy_dir dir, const struct hf_pair *pair, uint32_t reqid, enum sa_mode mode);
 };
 

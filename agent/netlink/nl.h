@@ -138,6 +138,7 @@ struct state_seen {
 	uint32_t spi_be, reqid;
 	enum sa_mode mode;
 	bool larval; /* reserved SPI without a key; not known from an expiry, which shows no key */
+	bool encap;  /* ESP in UDP */
 	struct sa_counters counters;
 };
 
@@ -158,10 +159,18 @@ struct acquire_seen {
 	uint32_t reqid;
 };
 
+/* ESP in UDP of an inbound SA of ours came from elsewhere. */
+struct mapping_seen {
+	struct hf_addr dst, src;
+	uint32_t spi_be, reqid;
+	uint16_t port; /* host byte order */
+};
+
 /* decode_* return false for a message that is too short or describes something that is none of our kinds. */
 bool decode_state(struct state_seen *out, const struct nlmsghdr *message);
 bool decode_policy(struct policy_seen *out, const struct nlmsghdr *message);
 bool decode_acquire(struct acquire_seen *out, const struct nlmsghdr *message);
+bool decode_mapping(struct mapping_seen *out, const struct nlmsghdr *message);
 
 /* decode_expiry_is_hard is only asked for an XFRM_MSG_EXPIRE that decode_state has accepted. */
 bool decode_expiry_is_hard(const struct nlmsghdr *message);
@@ -190,7 +199,8 @@ int xfrm_policy_drop(struct netlink *nl, enum policy_dir dir, uint32_t index);
 
 /* ---- notify.c, links.c ---- */
 
-#define NOTIFY_GROUPS (XFRMGRP_ACQUIRE | XFRMGRP_EXPIRE | XFRMGRP_SA | XFRMGRP_POLICY)
+/* The last has no name of the old form. */
+#define NOTIFY_GROUPS (XFRMGRP_ACQUIRE | XFRMGRP_EXPIRE | XFRMGRP_SA | XFRMGRP_POLICY | 1u << (XFRMNLGRP_MAPPING - 1))
 void notify_message(struct netlink *nl, const struct nlmsghdr *message);
 
 extern const uint32_t links_groups;

@@ -37,6 +37,14 @@ static void on_expire(struct netlink *nl, const struct nlmsghdr *message)
 		nl->events->expired(nl->arg, &seen.dst, seen.spi_be, seen.reqid, hard);
 }
 
+static void on_mapping(struct netlink *nl, const struct nlmsghdr *message)
+{
+	struct mapping_seen seen;
+
+	if (decode_mapping(&seen, message) && nl_reqid_is_ours(seen.reqid) && nl->events->moved)
+		nl->events->moved(nl->arg, &seen.dst, seen.spi_be, seen.reqid, &seen.src, seen.port);
+}
+
 static void on_policy_gone(struct netlink *nl, const struct nlmsghdr *message)
 {
 	struct policy_seen seen;
@@ -74,6 +82,9 @@ void notify_message(struct netlink *nl, const struct nlmsghdr *message)
 	case XFRM_MSG_EXPIRE:
 	case XFRM_MSG_DELSA:
 		on_expire(nl, message);
+		break;
+	case XFRM_MSG_MAPPING:
+		on_mapping(nl, message);
 		break;
 	case XFRM_MSG_DELPOLICY:
 		on_policy_gone(nl, message);

@@ -42,7 +42,8 @@ static int tell_state(void *arg, const struct nlmsghdr *message)
 	struct state_seen seen;
 
 	if (state_is_ours(&seen, message))
-		walk->found->state(walk->arg, &seen.src, &seen.dst, seen.spi_be, seen.reqid, seen.mode, seen.larval);
+		walk->found->state(walk->arg, &seen.src, &seen.dst, seen.spi_be, seen.reqid, seen.mode, seen.larval,
+				   seen.encap);
 	return 0;
 }
 

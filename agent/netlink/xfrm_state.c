@@ -10,6 +10,7 @@
 
 #include <libmnl/libmnl.h>
 
+#include "base/secret.h"
 #include "netlink/nl.h"
 
 /* RFC 4303 2.1: 0 is never sent, 1 to 255 are reserved. */
@@ -147,6 +148,36 @@ int xfrm_state_add(struct netlink *nl, const struct sa *sa, struct err *err)
 		return nlsock_refused(nl, err, rc, what, "an SA with this SPI stands already");
 	}
 	return nlsock_refused(nl, err, rc, what, NULL);
+}
+
+/*
+ * XFRM_MSG_UPDSA upon a complete state takes over ports and lifetimes and nothing else, see fill_larval; the message must carry a
+ * key all the same. A larval state would take that one, so it must not be one.
+ */
+int xfrm_state_move(struct netlink *nl, const struct sa *sa, struct err *err)
+{
+	struct sa moved = *sa;
+	struct state_seen standing;
+	char what[NL_WHAT_MAX];
+	int rc;
+
+	describe_sa(what, "move", &sa->src, &sa->dst, sa->spi_be);
+	secret_wipe(moved.key, sizeof(moved.key));
+	rc = check_sa(&moved, what, err);
+	if (rc)
+		return rc;
+	rc = xfrm_state_get(nl, &standing, &sa->dst, sa->spi_be);
+	if (!rc && standing.larval)
+		rc = -ESRCH;
+	if (rc)
+		return nlsock_refused(nl, err, rc, what, NULL);
+	if (!nl_reqid_is_ours(standing.reqid))
+		return err_set(err, -EPERM, "%s: it belongs to somebody else (reqid 0x%x), so it stays", what,
+			       standing.reqid);
+	if (!standing.encap || !sa->encap_sport_be)
+		return err_set(err, -EINVAL, "%s: it is not ESP in UDP, which alone has ports", what);
+	rc = send_state(nl, XFRM_MSG_UPDSA, &moved);
+	return rc ? nlsock_refused(nl, err, rc, what, NULL) : 0;
 }
 
 int xfrm_state_del(struct netlink *nl, const struct hf_addr *dst, uint32_t spi_be, struct err *err)

@@ -152,10 +152,11 @@ static const enum policy_dir all_dirs[] = { POLICY_IN, POLICY_OUT, POLICY_FWD };
 
 /* What the events said: how often, and the last one. */
 struct seen {
-	unsigned int acquires, expiries, gone, links, links_gone, added, removed, lost;
+	unsigned int acquires, expiries, moves, gone, links, links_gone, added, removed, lost;
 	struct hf_pair pair;
 	struct hf_addr dst, addr, broadcast;
 	uint32_t spi_be, reqid;
+	uint16_t port;
 	bool hard, up;
 	enum policy_dir dir;
 	char name[IFNAMSIZ];
@@ -180,6 +181,19 @@ static inline void on_expired(void *arg, const struct hf_addr *dst, uint32_t spi
 	out->spi_be = spi_be;
 	out->reqid = reqid;
 	out->hard = hard;
+}
+
+static inline void on_moved(void *arg, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
+			    const struct hf_addr *src, uint16_t port)
+{
+	struct seen *out = arg;
+
+	out->moves++;
+	out->dst = *dst;
+	out->addr = *src;
+	out->spi_be = spi_be;
+	out->reqid = reqid;
+	out->port = port;
 }
 
 static inline void on_policy_gone(void *arg, enum policy_dir dir, uint32_t reqid)
@@ -233,6 +247,7 @@ static struct seen seen;
 static const struct netlink_events events = {
 	.acquire = on_acquire,
 	.expired = on_expired,
+	.moved = on_moved,
 	.policy_gone = on_policy_gone,
 	.link = on_link,
 	.link_gone = on_link_gone,
@@ -284,11 +299,11 @@ struct found {
 };
 
 static inline void count_state(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be,
-			       uint32_t reqid, enum sa_mode mode, bool larval)
+			       uint32_t reqid, enum sa_mode mode, bool larval, bool encap)
 {
 	struct found *out = arg;
 
-	(void)src, (void)dst, (void)spi_be, (void)mode;
+	(void)src, (void)dst, (void)spi_be, (void)mode, (void)encap;
 	assert_int_equal(reqid, REQID);
 	out->states++;
 	out->larval += larval;

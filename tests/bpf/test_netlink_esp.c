@@ -265,6 +265,71 @@ static void assert_counted(struct side *side, struct side *to, bool v6, uint32_t
 	assert_true(counters.bytes > 0 && counters.used_s > 0);
 }
 
+/* A socket that the kernel decapsulates at, bound to port 4500 of the side. */
+static int open_encap(struct side *side)
+{
+	int fd, type = UDP_ENCAP_ESPINUDP;
+
+	enter(side);
+	fd = open_udp(side->v4, 4500);
+	assert_int_equal(setsockopt(fd, IPPROTO_UDP, UDP_ENCAP, &type, sizeof(type)), 0);
+	return fd;
+}
+
+/* The sender's port is not the one that the receiver's SA names: told, with packets going on; after the move it is not. */
+static void test_mapping_moves(void **state)
+{
+	struct sa sa = sa_of(HERE, THERE, 0x1000, false), plain = sa_of(HERE, THERE, 0x3000, true), larval;
+	struct err err = ERR_NONE;
+	int fds[2];
+
+	(void)state;
+	if (world_skips_esp())
+		skip();
+	fds[0] = open_encap(&left);
+	fds[1] = open_encap(&right);
+	sa.encap_sport_be = sa.encap_dport_be = htons(4500);
+	add_sa(&left, &right, &sa, 0x1000);
+	set_policy(&left, POLICY_OUT, false, SA_MODE_TRANSPORT, false);
+	assert_true(arrives(&left, &right, false));
+	read_events(right.nl);
+	assert_int_equal(seen.moves, 0);
+
+	sa.encap_sport_be = htons(4501);
+	done(xfrm_state_move(left.nl, &sa, &err), err);
+	assert_true(arrives(&left, &right, false));
+	read_events(right.nl);
+	assert_int_equal(seen.moves, 1);
+	assert_int_equal(seen.port, 4501);
+	assert_int_equal(seen.spi_be, sa.spi_be);
+	assert_int_equal(seen.reqid, REQID);
+	assert_true(addr_equal(&seen.addr, &sa.src) && addr_equal(&seen.dst, &sa.dst));
+	assert_true(arrives(&left, &right, false)); /* once a second is enough */
+	sa.inbound = true;
+	memset(sa.key, 0, sizeof(sa.key)); /* not looked at */
+	done(xfrm_state_move(right.nl, &sa, &err), err);
+	usleep(1100000);
+	assert_true(arrives(&left, &right, false));
+	read_events(right.nl);
+	assert_int_equal(seen.moves, 1);
+	assert_counted(&left, &right, false, 0x1000, 4);
+	assert_counted(&right, &right, false, 0x1000, 4);
+
+	/* What cannot be moved: nothing, what is only reserved, what has no ports. */
+	sa.spi_be = htonl(0x5555);
+	assert_int_equal(xfrm_state_move(right.nl, &sa, &err), -ESRCH);
+	larval = sa;
+	err = ERR_NONE;
+	done(xfrm_spi_alloc(right.nl, &larval.spi_be, &larval.src, &larval.dst, REQID, &err), err);
+	assert_int_equal(xfrm_state_move(right.nl, &larval, &err), -ESRCH);
+	err = ERR_NONE;
+	done(xfrm_state_add(right.nl, &plain, &err), err);
+	sa.spi_be = plain.spi_be;
+	assert_int_equal(xfrm_state_move(right.nl, &sa, &err), -EINVAL);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void test_packets_through_each_kind(void **state)
 {
 	static const struct {
@@ -460,6 +525,7 @@ int main(void)
 		between_sides(test_packets_after_acquire),
 		between_sides(test_packets_reach_limits),
 		between_sides(test_packets_in_udp),
+		between_sides(test_mapping_moves),
 		between_sides(test_packets_of_nd_pass),
 	};
 

@@ -374,6 +374,54 @@ static void adopted_sas_without_successor(void **state)
 	order(room, ACTION_LOOKUP);
 }
 
+/* ---- behind a NAT ---- */
+
+/* ESP in UDP must get past the gate from the handoff on; a new mapping is an order to the SAs that stand, and nothing else. */
+static void a_nat_moves_its_mapping(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(3, 1);
+	struct core_event up = room_child(false), moved = { .type = EVENT_CHILD_MOVED };
+	const struct action *action;
+
+	miss(room, &pair, false);
+	assert_int_equal(order(room, ACTION_GATE)->gate.value.flags & HF_GATE_UDP_ENCAP, 0);
+	tell(room, &pair, (struct core_event){ .type = EVENT_KEY });
+	up.up.child.encap = true;
+	tell(room, &pair, up);
+	tell(room, &pair, room_added());
+	assert_int_equal(verdict(room), HF_VERDICT_HOLD);
+	assert_int_equal(order(room, ACTION_GATE)->gate.value.flags & HF_GATE_UDP_ENCAP, HF_GATE_UDP_ENCAP);
+	tell(room, &pair, (struct core_event){ .type = EVENT_DRAINED, .drained = { .empty = true } });
+	tell(room, &pair, (struct core_event){ .type = EVENT_POLICY_SET });
+	tell(room, &pair, (struct core_event){ .type = EVENT_DRAINED, .drained = { .empty = true } });
+	assert_int_equal(verdict(room), HF_VERDICT_SECURE);
+	assert_int_equal(order(room, ACTION_GATE)->gate.value.flags & HF_GATE_UDP_ENCAP, HF_GATE_UDP_ENCAP);
+
+	moved.up.child = up.up.child;
+	moved.up.child.encap_remote = 40000;
+	tell(room, &pair, moved);
+	action = order(room, ACTION_SA_MOVE);
+	assert_int_equal(room->count, 1);
+	assert_true(action->sa.in && action->sa.out);
+	assert_int_equal(action->sa.child.encap_remote, 40000);
+	assert_int_equal(action->sa.child.spi_out_be, 0x2222);
+
+	/* One that is not ours any more, and one of which only the inbound half stands. */
+	moved.up.child.spi_in_be = 0x7777;
+	tell(room, &pair, moved);
+	assert_int_equal(room->count, 0);
+	tell(room, &pair, (struct core_event){ .type = EVENT_CHILD_QUIET, .up = { .child = { .spi_in_be = 0x1111 } } });
+	moved.up.child.spi_in_be = 0x1111;
+	tell(room, &pair, moved);
+	assert_true(order(room, ACTION_SA_MOVE)->sa.in && !order(room, ACTION_SA_MOVE)->sa.out);
+
+	/* The next SAs are without a NAT. */
+	tell(room, &pair, (struct core_event){ .type = EVENT_CHILD_DOWN, .up = { .child = { .spi_in_be = 0x1111 } } });
+	secure(room, &pair, false);
+	assert_int_equal(order(room, ACTION_GATE)->gate.value.flags & HF_GATE_UDP_ENCAP, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +439,7 @@ int main(void)
 		STORY(adopted_sas_get_successors_one_after_the_other),
 		STORY(adopted_sas_go_when_the_successor_was_there_a_while),
 		STORY(adopted_sas_without_successor),
+		STORY(a_nat_moves_its_mapping),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,6 +191,40 @@ static void test_mapping_moves(void **state)
 	duo_end(&duo);
 }
 
+/* ESP came by another mapping before any message of IKE did. Nobody moves whom no NAT can have moved. */
+static void test_esp_moves(void **state)
+{
+	struct hf_addr outside;
+	struct handle child;
+
+	(void)state;
+	connect(0);
+	child = duo.host[1].kids[0].handle;
+	ike_child_moved(duo.host[1].ike, child, &nat.outside, 14500, duo.now);
+	duo_drain(&duo, 1);
+	assert_int_equal(duo.host[1].moved, 0); /* where it is already */
+	outside = nat.outside;
+	nat.shift = 20000;
+	ike_child_moved(duo.host[1].ike, child, &outside, 24500, duo.now);
+	duo_drain(&duo, 1);
+	assert_int_equal(duo.host[1].moved, 1);
+	assert_int_equal(hostile_only(&duo, 1)->path.remote_port, 24500);
+	ike_probe(duo.host[1].ike, duo.host[1].sa, duo.now);
+	duo_drain(&duo, 1);
+	run();
+	assert_int_equal(hostile_only(&duo, 1)->request.kind, REQUEST_NONE);
+	/* Who is inside knows where the other is. */
+	ike_child_moved(duo.host[0].ike, duo.host[0].kids[0].handle, &outside, 777, duo.now);
+	duo_drain(&duo, 0);
+	assert_int_equal(duo.host[0].moved, 0);
+	ike_child_moved(duo.host[1].ike, HANDLE_NONE, &outside, 777, duo.now);
+	ike_close(duo.host[1].ike, duo.host[1].sa, duo.now);
+	ike_child_moved(duo.host[1].ike, child, &outside, 777, duo.now);
+	duo_drain(&duo, 1);
+	assert_int_equal(duo.host[1].moved, 1);
+	duo_end(&duo);
+}
+
 /* The mapping is lost together with an answer: the request again gets it by the new one, but that alone moves nothing. */
 static void test_mapping_lost_with_an_answer(void **state)
 {
@@ -239,6 +273,8 @@ static void test_nobody_moves_without_nat(void **state)
 		assert_memory_equal(&duo.wire[0].path, &before, sizeof(before));
 		duo_run(&duo);
 	}
+	ike_child_moved(duo.host[1].ike, duo.host[1].kids[0].handle, &duo.host[0].addr, 777, duo.now);
+	duo_drain(&duo, 1);
 	assert_int_equal(duo.host[1].moved, 0);
 	duo_end(&duo);
 }
@@ -304,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_set_up_and_rekeys),
 		cmocka_unit_test(test_keepalives),
 		cmocka_unit_test(test_mapping_moves),
+		cmocka_unit_test(test_esp_moves),
 		cmocka_unit_test(test_mapping_lost_with_an_answer),
 		cmocka_unit_test(test_nobody_moves_without_nat),
 		cmocka_unit_test(test_forced),

@@ -239,6 +239,38 @@ static void test_state_encap(void **state)
 	assert_int_equal(len, 24);
 	assert_memory_equal(encap, "\x02\x00\x11\x94\xef\x32", 6);
 	assert_true(is_zero(encap + 8, 16));
+	/* A peer's new port is told once a second, where it is seen. */
+	assert_null(attr_of(SA_INFO_LEN, XFRMA_MTIMER_THRESH, &len));
+	sa.inbound = true;
+	sa.replay_window = 32;
+	encode(&sa);
+	encap = attr_of(SA_INFO_LEN, XFRMA_MTIMER_THRESH, &len);
+	assert_non_null(encap);
+	assert_int_equal(u32_at(encap), 1);
+}
+
+/* Inbound, in transport mode, an SA is for its peer's own packets only. */
+static void test_state_selector(void **state)
+{
+	const struct xfrm_usersa_info *info;
+	struct sa sa = example_sa();
+
+	(void)state;
+	encode(&sa);
+	info = (const void *)(message.octets + HDR);
+	assert_true(is_zero((const uint8_t *)&info->sel, sizeof(info->sel)));
+	sa.inbound = true;
+	sa.replay_window = 32;
+	sa.mode = SA_MODE_TRANSPORT;
+	encode(&sa);
+	assert_int_equal(info->sel.family, info->family);
+	assert_memory_equal(&info->sel.saddr, &info->saddr, sizeof(info->saddr));
+	assert_memory_equal(&info->sel.daddr, &info->id.daddr, sizeof(info->id.daddr));
+	assert_int_equal(info->sel.prefixlen_s, info->family == AF_INET ? 32 : 128);
+	assert_int_equal(info->sel.prefixlen_d, info->sel.prefixlen_s);
+	sa.mode = SA_MODE_TUNNEL;
+	encode(&sa);
+	assert_true(is_zero((const uint8_t *)&info->sel, sizeof(info->sel)));
 }
 
 static void test_state_without_encoding(void **state)
@@ -497,13 +529,21 @@ static void test_reqid_range(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_state_header),	 cmocka_unit_test(test_state_ipv6_tunnel_limits),
-		cmocka_unit_test(test_state_algorithms), cmocka_unit_test(test_state_replay),
-		cmocka_unit_test(test_state_encap),	 cmocka_unit_test(test_state_without_encoding),
-		cmocka_unit_test(test_spi_and_id),	 cmocka_unit_test(test_policy),
-		cmocka_unit_test(test_policy_nd),	 cmocka_unit_test(test_small_buffers),
-		cmocka_unit_test(test_decode_state),	 cmocka_unit_test(test_decode_policy),
-		cmocka_unit_test(test_nd_is_recognised), cmocka_unit_test(test_reqid_range),
+		cmocka_unit_test(test_state_header),
+		cmocka_unit_test(test_state_ipv6_tunnel_limits),
+		cmocka_unit_test(test_state_algorithms),
+		cmocka_unit_test(test_state_replay),
+		cmocka_unit_test(test_state_encap),
+		cmocka_unit_test(test_state_selector),
+		cmocka_unit_test(test_state_without_encoding),
+		cmocka_unit_test(test_spi_and_id),
+		cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_policy_nd),
+		cmocka_unit_test(test_small_buffers),
+		cmocka_unit_test(test_decode_state),
+		cmocka_unit_test(test_decode_policy),
+		cmocka_unit_test(test_nd_is_recognised),
+		cmocka_unit_test(test_reqid_range),
 	};
 
 	return cmocka_run_group_tests_name("netlink_encode", tests, NULL, NULL);
