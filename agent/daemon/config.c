@@ -249,6 +249,7 @@ static const struct key keys[] = {
 	{ "discovery", "directory", set_source, offsetof(struct config, directory), 0, 0 },
 	{ "discovery", "directory_key", set_text, offsetof(struct config, directory_key), 0, 0 },
 	{ "discovery", "directory_id", set_text, offsetof(struct config, directory_id), 0, 0 },
+	{ "discovery", "directory_ca", set_path, offsetof(struct config, directory_ca), 0, 0 },
 	{ "policy", "default", set_default_group, 0, 0, 0 },
 	{ "policy", "resolvers", set_resolvers, 0, 0, 0 },
 	LIMIT_KEY(hold_slots, LIMIT_HOLD_SLOTS),
@@ -396,6 +397,10 @@ static unsigned int line_of(const struct reading *reading, const char *name)
 static int check_directory(struct reading *reading)
 {
 	const struct config *config = reading->config;
+	const char *idle = config->directory_key  ? "directory_key"
+			   : config->directory_id ? "directory_id"
+			   : config->directory_ca ? "directory_ca"
+						  : NULL;
 
 	if (config->directory && !config->directory_key) {
 		reading->line = line_of(reading, "directory");
@@ -403,11 +408,15 @@ static int check_directory(struct reading *reading)
 			      "directory without directory_key, so that nobody could check it: add the minisign "
 			      "public key that signs it");
 	}
-	if (config->directory || (!config->directory_key && !config->directory_id))
+	if (config->directory && *config->directory == '/' && config->directory_ca) {
+		reading->line = line_of(reading, "directory_ca");
+		return refuse(reading, "directory_ca is for a directory at an https:// address, and this one is a "
+				       "file: remove the line");
+	}
+	if (config->directory || !idle)
 		return 0;
-	reading->line = line_of(reading, config->directory_key ? "directory_key" : "directory_id");
-	return refuse(reading, "%s without a directory, nothing reads it: add directory, or remove the line",
-		      config->directory_key ? "directory_key" : "directory_id");
+	reading->line = line_of(reading, idle);
+	return refuse(reading, "%s without a directory, nothing reads it: add directory, or remove the line", idle);
 }
 
 static int check_together(struct reading *reading)
@@ -542,6 +551,7 @@ void config_free(struct config *config)
 	free(config->directory);
 	free(config->directory_key);
 	free(config->directory_id);
+	free(config->directory_ca);
 	free(config->state);
 	free(config->file);
 	free(config->policy.entries);

@@ -43,9 +43,9 @@ struct config {
 	char *control_socket;
 	char *key;  /* file of our private key; without a line in the configuration it may be missing */
 	char *pins; /* file of static pins; likewise */
-	char *directory, *directory_key, *directory_id; /* NULL = not given */
-	char *state;					/* folder for what must survive a restart */
-	unsigned int key_line, pins_line;		/* 0 = default */
+	char *directory, *directory_key, *directory_id, *directory_ca; /* NULL = not given */
+	char *state;						       /* folder for what must survive a restart */
+	unsigned int key_line, pins_line;			       /* 0 = default */
 	enum log_level log_level;
 	struct hf_addr resolvers[LIMIT_RESOLVERS];
 	size_t resolver_count;

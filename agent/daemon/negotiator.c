@@ -293,6 +293,7 @@ static int open_all(void *arg, struct agent *agent, const struct config *config,
 		.directory = config->directory,
 		.directory_key = config->directory_key,
 		.directory_id = config->directory_id,
+		.directory_ca = config->directory_ca,
 		.state_dir = config->state,
 	};
 	const struct udp_options udp = { 0 };

@@ -121,6 +121,13 @@ static const struct mistake conf_mistakes[] = {
 	  "that signs it" },
 	{ "[discovery]\n# the fleet's\ndirectory_key = RWQ\n",
 	  "$D/holdfast.conf:3: directory_key without a directory, nothing reads it: add directory, or remove the line" },
+	{ "[discovery]\ndirectory_ca = /ca.pem\n",
+	  "$D/holdfast.conf:2: directory_ca without a directory, nothing reads it: add directory, or remove the line" },
+	{ "[discovery]\ndirectory = https://fleet.example/list\ndirectory_key = RWQ\ndirectory_ca = ca.pem\n",
+	  "$D/holdfast.conf:4: directory_ca is \"ca.pem\": give the whole path, from / on" },
+	{ "[discovery]\ndirectory_ca = /ca.pem\ndirectory = /fleet\ndirectory_key = RWQ\n",
+	  "$D/holdfast.conf:2: directory_ca is for a directory at an https:// address, and this one is a file: remove the "
+	  "line" },
 	{ "[discovery]\ndirectory_id = fleet\n",
 	  "$D/holdfast.conf:2: directory_id without a directory, nothing reads it: add directory, or remove the line" },
 	{ "[agnet]\ninterfaces = eth0\n",
