@@ -85,6 +85,7 @@ static json_t *peers_json(const struct core_counts *core)
 	for (int state = 0; state < PEER_STATES; state++)
 		json_object_set_new(out, peer_state_name((enum peer_state)state), json_integer(core->by_state[state]));
 	json_object_set_new(out, "secured_ever", json_integer((json_int_t)core->secured));
+	json_object_set_new(out, "withdrawn_ever", json_integer((json_int_t)core->closed_key));
 	return out;
 }
 

@@ -52,6 +52,25 @@ void brood_quiet(struct core *core, struct peer *peer, uint32_t spi_in_be)
 	}
 }
 
+void brood_clear(struct core *core, struct peer *peer)
+{
+	while (peer->child_count)
+		brood_remove(core, peer, &peer->children[peer->child_count - 1]);
+}
+
+void brood_adopt(struct peer *peer, const struct core_event *event)
+{
+	if (peer->child_count == CORE_CHILDREN)
+		return; /* it goes with the reqid's next owner */
+	peer->children[peer->child_count++] = (struct peer_child){
+		.spi_in_be = event->adopt.spi_in_be,
+		.spi_out_be = event->adopt.spi_out_be,
+		.in = event->adopt.spi_in_be != 0,
+		.out = event->adopt.spi_out_be != 0,
+		.adopted = true,
+	};
+}
+
 /* An earlier agent's SAs go once there are some whose maker lives. */
 void peer_drop_adopted(struct core *core, struct peer *peer)
 {

@@ -71,6 +71,7 @@ struct core_counts {
 	uint64_t handoffs_cut; /* the sender was faster than re-injection: order given up */
 	uint64_t probes;       /* peers asked for a sign of life: sent to, not heard */
 	uint64_t closed_idle;  /* pairs that nobody used any more */
+	uint64_t closed_key;   /* pairs whose key was withdrawn */
 };
 
 void core_count(const struct core *core, struct core_counts *out);

@@ -41,6 +41,7 @@ enum core_event_type {
 	EVENT_LIFE,	   /* answer to CHECK_LIFE; error != 0: not all counters could be read */
 	EVENT_LOCAL_GONE,  /* pair.local is no address of this host any more */
 	EVENT_FORGET,	   /* the operator wants nothing of pair.remote remembered */
+	EVENT_KEY_GONE,	   /* the key that this pair's SAs were made with is not the peer's any more */
 	EVENT_ADOPT, /* at start: the kernel already holds SAs and policies of this pair; again: another SA of it */
 };
 

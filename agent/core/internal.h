@@ -48,12 +48,15 @@ void peer_close_idle(struct core *core, struct peer *peer, uint64_t now);
 
 struct peer_child *brood_find(struct peer *peer, uint32_t spi_in_be);
 void brood_remove(struct core *core, struct peer *peer, struct peer_child *child);
+void brood_clear(struct core *core, struct peer *peer);
 
 /* What their maker says of one: its outbound SA is to be used, is at other ports, is to go. */
 void brood_use(struct core *core, struct peer *peer, const struct child *child);
 void brood_move(struct core *core, struct peer *peer, const struct child *child);
 void brood_quiet(struct core *core, struct peer *peer, uint32_t spi_in_be);
 
+/* brood_adopt adds what an earlier agent left in the kernel. */
+void brood_adopt(struct peer *peer, const struct core_event *event);
 bool brood_has_adopted(const struct peer *peer);
 void peer_drop_adopted(struct core *core, struct peer *peer);
 

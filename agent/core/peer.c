@@ -57,8 +57,7 @@ static void unprotect(struct core *core, struct peer *peer)
 	if (!peer->child_count && !peer->has_policies)
 		return;
 	order_policies_gone(core, peer);
-	while (peer->child_count)
-		brood_remove(core, peer, &peer->children[peer->child_count - 1]);
+	brood_clear(core, peer);
 	peer->peer_seals = false;
 	peer->has_policies = peer->encap = false;
 }
@@ -235,8 +234,7 @@ static void on_child_up(struct core *core, struct peer *peer, const struct core_
 		return;
 	}
 	if (!further) {
-		while (peer->child_count) /* of SAs that were closed a moment ago */
-			brood_remove(core, peer, &peer->children[peer->child_count - 1]);
+		brood_clear(core, peer); /* of SAs that were closed a moment ago */
 		peer->sticky |= event->sticky;
 	}
 	peer->proved |= event->up.proved;
@@ -264,7 +262,17 @@ static void on_child_up(struct core *core, struct peer *peer, const struct core_
 	order_sa(core, peer, child, event->up.in, event->up.out);
 }
 
-/* The last one went without a failure: the peer closed it, or nobody needed it. The next packet starts anew. */
+/* Nothing stands any more, without a failure of the peer's. The next packet starts anew. */
+static void rest(struct core *core, struct peer *peer, uint64_t now)
+{
+	stick(core, peer);
+	enter(peer, PEER_IDLE, now);
+	order_gate_shown(core, peer);
+	unprotect(core, peer);
+	core_timer(core, peer, nstime_add(now, IDLE_NS));
+}
+
+/* The last one may have been closed by the peer, or nobody needed it. */
 static void on_child_down(struct core *core, struct peer *peer, uint32_t spi_in_be, uint64_t now)
 {
 	struct peer_child *child = brood_find(peer, spi_in_be);
@@ -275,11 +283,19 @@ static void on_child_down(struct core *core, struct peer *peer, uint32_t spi_in_
 		brood_remove(core, peer, child);
 		return;
 	}
-	stick(core, peer);
-	enter(peer, PEER_IDLE, now);
-	order_gate_shown(core, peer);
-	unprotect(core, peer);
-	core_timer(core, peer, nstime_add(now, IDLE_NS));
+	rest(core, peer, now);
+}
+
+/* Whoever has that key may not send or read one packet more: unlike with unused SAs, the inbound ones go at once as well. */
+static void on_key_gone(struct core *core, struct peer *peer, uint64_t now)
+{
+	if (!is_protected(peer)) {
+		brood_clear(core, peer);
+		return;
+	}
+	core->counts.closed_key++;
+	rest(core, peer, now);
+	core_emit(core, peer, ACTION_ABANDON);
 }
 
 static void start_handoff(struct core *core, struct peer *peer, uint64_t now)
@@ -497,6 +513,9 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 	case EVENT_LIFE:
 		vigil_on_life(core, peer, event, now);
 		break;
+	case EVENT_KEY_GONE:
+		on_key_gone(core, peer, now);
+		break;
 	case EVENT_LOCAL_GONE: /* core.c */
 	case EVENT_FORGET:
 	case EVENT_ADOPT:
@@ -539,22 +558,9 @@ void peer_expire(struct core *core, struct peer *peer, uint64_t now)
 	}
 }
 
-static void add_adopted(struct peer *peer, const struct core_event *event)
-{
-	if (peer->child_count == CORE_CHILDREN)
-		return; /* it goes with the reqid's next owner */
-	peer->children[peer->child_count++] = (struct peer_child){
-		.spi_in_be = event->adopt.spi_in_be,
-		.spi_out_be = event->adopt.spi_out_be,
-		.in = event->adopt.spi_in_be != 0,
-		.out = event->adopt.spi_out_be != 0,
-		.adopted = true,
-	};
-}
-
 void peer_adopt(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
-	add_adopted(peer, event);
+	brood_adopt(peer, event);
 	if (peer->state == PEER_SECURE)
 		return;
 	peer->has_policies = true;

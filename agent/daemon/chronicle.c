@@ -23,6 +23,13 @@ void chronicle_found(struct journal *journal, const struct hf_pair *pair, const 
 	journal_write(journal, pair, what, now, "%s%s", for_peer ? "for the peer's IKE: " : "", answer->reason);
 }
 
+void chronicle_withdrawn(struct journal *journal, const struct hf_pair *pair, const struct discover_answer *answer,
+			 uint64_t now)
+{
+	journal_write(journal, pair, "withdrawn", now, "the key it proved is over: %s%s",
+		      answer->outcome == DISCOVER_KEYS ? "not among those " : "", answer->reason);
+}
+
 void chronicle_proof(struct journal *journal, const struct hf_pair *pair, const struct ike_output *out,
 		     const struct ike *ike, uint64_t now)
 {

@@ -13,6 +13,10 @@
 void chronicle_found(struct journal *journal, const struct hf_pair *pair, const struct discover_answer *answer,
 		     bool usable, bool for_peer, uint64_t now);
 
+/* chronicle_withdrawn: what was made with a key is ended; `answer` is what discovery says now. */
+void chronicle_withdrawn(struct journal *journal, const struct hf_pair *pair, const struct discover_answer *answer,
+			 uint64_t now);
+
 /* chronicle_proof: IKE_UP. `ike` is asked for the suite. */
 void chronicle_proof(struct journal *journal, const struct hf_pair *pair, const struct ike_output *out,
 		     const struct ike *ike, uint64_t now);

@@ -12,7 +12,7 @@ static void lookup(void *arg, struct agent *agent, struct handle peer, const str
 	negotiator_ask(arg, &(struct question){ .asker = ASKER_CORE, .of = peer, .pair = *pair });
 }
 
-static void start(struct negotiator *negotiator, const struct hf_pair *pair, bool initial_contact)
+void negotiator_start(struct negotiator *negotiator, const struct hf_pair *pair, bool initial_contact)
 {
 	enum hf_group group = policy_group(&negotiator->agent->config.policy, &pair->remote);
 	struct ike_connect connect = {
@@ -36,7 +36,7 @@ static void negotiate(void *arg, struct agent *agent, struct handle peer, const 
 	(void)agent;
 	(void)peer;
 	/* The core asks for a pair without SAs: whatever the peer still has of an earlier life of ours is stale. */
-	start(arg, pair, true);
+	negotiator_start(arg, pair, true);
 }
 
 static void abandon(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
@@ -67,6 +67,7 @@ static void rekey(void *arg, struct agent *agent, const struct hf_pair *pair, ui
 {
 	struct negotiator *negotiator = arg;
 	struct known_child *known = negotiator_child(negotiator, pair, spi_in_be);
+	struct question question = { .asker = ASKER_ADOPTED, .pair = *pair };
 
 	(void)agent;
 	if (known) {
@@ -75,9 +76,11 @@ static void rekey(void *arg, struct agent *agent, const struct hf_pair *pair, ui
 	} else {
 		/*
 		 * An earlier agent's. Nothing of that IKE SA is left here, but its Child SAs are, and in use: the peer must not
-		 * drop them before it has others. It asks the old IKE SA whether it lives, and finds out (IKEV2.md 2.1 U11).
+		 * drop them before it has others. It asks the old IKE SA whether it lives, and finds out (IKEV2.md 2.1 U11). The
+		 * key that they were made with may have been withdrawn while nobody was here.
 		 */
-		start(negotiator, pair, false);
+		known_key(negotiator->known, question.key, &pair->remote);
+		negotiator_ask(negotiator, &question);
 	}
 }
 
@@ -141,6 +144,8 @@ static void on_known_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	known_expire(negotiator->known, negotiator_wall_s(), note_gone, &any);
+	/* Keys have an end of their own, of which nobody is told. */
+	negotiator_review(negotiator);
 	if (any && agent_unstick(negotiator->agent, &err) < 0)
 		log_error("%s", err.text);
 }
@@ -267,9 +272,10 @@ static int watch_sockets(struct negotiator *negotiator, struct event_base *base,
 	const struct timeval known_look = { .tv_sec = KNOWN_LOOK_S };
 
 	negotiator->timer = evtimer_new(base, negotiator_on_timer, negotiator);
+	negotiator->review_timer = evtimer_new(base, negotiator_on_review, negotiator);
 	negotiator->succession = succession_new(negotiator->agent);
 	negotiator->known_timer = event_new(base, -1, EV_PERSIST, on_known_timer, negotiator);
-	if (!negotiator->timer || !negotiator->succession || !negotiator->known_timer)
+	if (!negotiator->timer || !negotiator->succession || !negotiator->known_timer || !negotiator->review_timer)
 		return err_set(err, -ENOMEM, "no memory for the event loop");
 	event_add(negotiator->known_timer, &known_look);
 	for (unsigned int i = 0; i < UDP_SOCKETS; i++) {
@@ -311,8 +317,8 @@ static int open_all(void *arg, struct agent *agent, const struct config *config,
 	if (!error)
 		error = open_engine(negotiator, config, err);
 	if (!error)
-		error = discover_open(&negotiator->discover, &discover, agent_base(agent), negotiator_on_found, NULL,
-				      negotiator, err);
+		error = discover_open(&negotiator->discover, &discover, agent_base(agent), negotiator_on_found,
+				      negotiator_review, negotiator, err);
 	if (!error)
 		error = udp_open(&negotiator->udp, &udp, negotiator_on_datagram, negotiator, err);
 	if (!error)
@@ -330,6 +336,8 @@ static void close_all(void *arg, struct agent *agent)
 			event_free(negotiator->sockets[i]);
 	if (negotiator->timer)
 		event_free(negotiator->timer);
+	if (negotiator->review_timer)
+		event_free(negotiator->review_timer);
 	succession_free(negotiator->succession);
 	if (negotiator->known_timer)
 		event_free(negotiator->known_timer);

@@ -62,6 +62,11 @@ struct journal *negotiator_journal(const struct negotiator *negotiator)
 	return negotiator->agent->journal;
 }
 
+static bool is_of_proof(const struct negotiator *negotiator, const struct ike_output *out)
+{
+	return negotiator->proof.sa.generation == out->sa.generation && negotiator->proof.sa.index == out->sa.index;
+}
+
 static void tell_child(struct negotiator *negotiator, enum core_event_type type, const struct hf_pair *pair,
 		       const struct ike_output *out, bool install_out)
 {
@@ -72,7 +77,7 @@ static void tell_child(struct negotiator *negotiator, enum core_event_type type,
 	event.up.responder = out->child.responder;
 	event.up.in = out->child.install_in;
 	event.up.out = install_out;
-	if (proof->sa.generation == out->sa.generation && proof->sa.index == out->sa.index) {
+	if (is_of_proof(negotiator, out)) {
 		event.up.proved = proof->verified;
 		event.sticky = proof->was_sticky;
 	}
@@ -84,6 +89,10 @@ static void on_child_up(struct negotiator *negotiator, const struct hf_pair *pai
 {
 	bool later = false;
 
+	if (is_of_proof(negotiator, out) && negotiator->proof.withdrawn) {
+		negotiator_answer(negotiator, out->child.child, -EKEYREVOKED);
+		return;
+	}
 	if (!remember_child(negotiator, pair, out)) {
 		negotiator_answer(negotiator, out->child.child, -ENOBUFS);
 		return;
@@ -119,7 +128,7 @@ uint64_t negotiator_wall_s(void)
 /* Sticky from now on, for the least time; discovery says its name, and whether its key lasts longer. */
 static void on_up(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
 {
-	struct question question = { .asker = ASKER_STORE, .pair = *pair };
+	struct question question = { .asker = ASKER_STORE, .of = out->sa, .pair = *pair, .tag = out->tag };
 	struct known_peer peer = { .addr = pair->remote, .name = "" };
 	uint64_t trust = out->tag >> TAG_TRUST_SHIFT;
 	char text[PAIR_TEXT_MAX];

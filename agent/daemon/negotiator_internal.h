@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the negotiator's files share: negotiator.c (life, the core's orders), negotiator_engine.c (the engine's outputs),
- * negotiator_keys.c (questions to discovery).
+ * negotiator_keys.c (questions to discovery), negotiator_review.c (SAs whose key was withdrawn).
  */
 #ifndef DAEMON_NEGOTIATOR_INTERNAL_H
 #define DAEMON_NEGOTIATOR_INTERNAL_H
@@ -38,14 +38,14 @@
 /* How often the store of known peers is looked through for those whose time is over. */
 #define KNOWN_LOOK_S 3600
 
-enum asker { ASKER_CORE, ASKER_ENGINE, ASKER_STORE, ASKER_OPERATOR };
+enum asker { ASKER_CORE, ASKER_ENGINE, ASKER_STORE, ASKER_OPERATOR, ASKER_REVIEW, ASKER_ADOPTED };
 
 struct question {
 	enum asker asker;
 	struct handle of; /* peer, or IKE SA */
 	struct hf_pair pair;
 	uint64_t tag;
-	uint8_t key[SHA256_LEN]; /* STORE: that was proved */
+	uint8_t key[SHA256_LEN]; /* STORE, REVIEW, ADOPTED: that was proved; all zero = not known which */
 };
 
 /* Who was the last to prove a key: what its Child SA is told with. */
@@ -53,6 +53,7 @@ struct proof {
 	struct handle sa;
 	bool verified;	 /* by a signature, with a key of verified trust */
 	bool was_sticky; /* before this */
+	bool withdrawn;	 /* while IKE was under way: nothing of this SA is used */
 };
 
 /* A Child SA that the core knows by its inbound SPI. */
@@ -79,7 +80,9 @@ struct negotiator {
 	struct udp *udp;
 	struct discover *discover;
 	struct sign_key *key;
-	struct event *timer, *known_timer, *sockets[UDP_SOCKETS];
+	struct event *timer, *known_timer, *review_timer, *sockets[UDP_SOCKETS];
+	uint32_t review_place;	   /* where the walk over the IKE SAs goes on */
+	unsigned int review_ended; /* in this turn */
 	struct known *known;
 	struct proof proof;
 	struct succession *succession;
@@ -115,5 +118,16 @@ void negotiator_ask(struct negotiator *negotiator, const struct question *like);
 void negotiator_on_found(void *arg, uint64_t id, const struct hf_addr *addr, const struct discover_answer *answer);
 bool negotiator_foresee(void *arg, const struct hf_addr *remote, char *out, size_t out_max);
 uint64_t negotiator_wall_s(void);
+
+/* negotiator_review looks through all IKE SAs, in slices, for those whose key is not the peer's any more, and ends them. */
+void negotiator_review(void *arg);
+void negotiator_on_review(evutil_socket_t fd, short what, void *arg);
+/* negotiator_is_withdrawn: the answer is that this key is not the address's, and not only that nobody knows. */
+bool negotiator_is_withdrawn(const struct discover_answer *answer, const uint8_t key[SHA256_LEN]);
+/* negotiator_answer_review ends what was made with the key of the question if it was withdrawn; false when it was not. */
+bool negotiator_answer_review(struct negotiator *negotiator, const struct question *question,
+			      const struct discover_answer *answer);
+/* negotiator_start begins IKE as initiator. */
+void negotiator_start(struct negotiator *negotiator, const struct hf_pair *pair, bool initial_contact);
 
 #endif

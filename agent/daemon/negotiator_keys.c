@@ -61,6 +61,11 @@ static void answer_store(struct negotiator *negotiator, const struct question *q
 		.key_until_s = answer->until_s,
 	};
 
+	if (negotiator_is_withdrawn(answer, question->key)) {
+		negotiator->proof.withdrawn = true;
+		negotiator_answer_review(negotiator, question, answer);
+		return;
+	}
 	if (!is_usable(answer))
 		return;
 	memcpy(peer.key, question->key, sizeof(peer.key));
@@ -136,6 +141,13 @@ void negotiator_on_found(void *arg, uint64_t id, const struct hf_addr *addr, con
 		break;
 	case ASKER_STORE:
 		answer_store(negotiator, &question, answer);
+		break;
+	case ASKER_REVIEW:
+		negotiator_answer_review(negotiator, &question, answer);
+		break;
+	case ASKER_ADOPTED:
+		if (!negotiator_answer_review(negotiator, &question, answer))
+			negotiator_start(negotiator, &question.pair, false);
 		break;
 	case ASKER_OPERATOR:
 		answer_operator(negotiator, answer);

@@ -42,6 +42,7 @@ enum discover_outcome {
 
 struct discover_answer {
 	enum discover_outcome outcome;
+	bool unsure; /* with FAILED: a source that may know could not say, so nothing follows for what stands already */
 	enum discover_trust trust; /* with KEYS */
 	size_t keys;
 	struct view spki[DISCOVER_KEYS_MAX]; /* DER, valid during the callback */
@@ -67,7 +68,7 @@ struct discover_options {
 /*
  * discover_open reads what is there. A file with an error is refused as a whole, named with file:line; a directory that is missing,
  * expired or not verifiable is reported (discover_problem) and asked again, but does not keep the agent from starting. `changed` is called when a source
- * changed so that earlier answers may be wrong; may be NULL.
+ * changed so that earlier answers may be wrong; may be NULL. It may ask, but not from inside discover_open.
  */
 int discover_open(struct discover **out, const struct discover_options *options, struct event_base *base,
 		  discover_callback *callback, void (*changed)(void *arg), void *arg, struct err *err);

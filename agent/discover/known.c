@@ -307,6 +307,15 @@ bool known_has(const struct known *known, const struct hf_addr *addr, uint64_t n
 	return entry && now_s < entry->until_s;
 }
 
+bool known_key(const struct known *known, uint8_t out[SHA256_LEN], const struct hf_addr *addr)
+{
+	const struct entry *entry = find(known, addr);
+
+	if (entry)
+		memcpy(out, entry->key, SHA256_LEN);
+	return entry != NULL;
+}
+
 bool known_forget(struct known *known, const struct hf_addr *addr)
 {
 	struct entry *entry = find(known, addr);

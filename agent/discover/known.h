@@ -40,6 +40,9 @@ void known_close(struct known *known);
 /* known_put notes a success. On disk at once, but not more often than hourly for one address and key. */
 void known_put(struct known *known, const struct known_peer *peer, uint64_t now_s);
 
+/* known_key is the key that the address proved last. False when it is not known; -> out untouched. */
+bool known_key(const struct known *known, uint8_t out[SHA256_LEN], const struct hf_addr *addr);
+
 bool known_has(const struct known *known, const struct hf_addr *addr, uint64_t now_s);
 
 /* known_forget says whether the address was known. */

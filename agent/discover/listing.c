@@ -379,6 +379,7 @@ bool listing_ask(const struct listing *listing, struct discover_answer *answer, 
 
 	if (!current) {
 		/* Whether it would list this address is not known, so nobody below may speak in its place. */
+		answer->unsure = true;
 		snprintf(reason, reason_max, "the directory is not there: %s",
 			 *listing->problem[PROBLEM_SOURCE].text ? listing->problem[PROBLEM_SOURCE].text
 								: "it was not read yet");
@@ -387,6 +388,7 @@ bool listing_ask(const struct listing *listing, struct discover_answer *answer, 
 	if (!host && !complete)
 		return false;
 	if (is_expired(listing, now_s) || is_clock_wrong(listing, now_s)) {
+		answer->unsure = true;
 		answer_unusable(listing, reason, reason_max, now_s);
 		return true;
 	}

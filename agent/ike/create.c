@@ -209,7 +209,7 @@ void create_on_request(struct ike *ike, struct received *in, uint64_t now)
 	int rc;
 
 	rekey_follow(ike, sa, now);
-	if (sa->state != SA_ESTABLISHED || sa->loser) {
+	if (sa->state != SA_ESTABLISHED || sa->loser || sa->wants & WANT_CLOSE) {
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, NULL, KE_NONE, now);
 		return;
 	}

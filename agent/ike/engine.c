@@ -530,6 +530,8 @@ static void fill_view(const struct ike *ike, struct ike_view *out, const struct 
 		.prf = sa->keys.prf ? sa->keys.prf->name : NULL,
 		.kex = kex ? kex->name : NULL,
 	};
+	if (out->established && sa->auth == IKE_AUTH_SIGNATURE)
+		memcpy(out->key, sa->key, sizeof(out->key));
 	memcpy(out->spi_i, sa->spi_i, SPI_LEN);
 	memcpy(out->spi_r, sa->spi_r, SPI_LEN);
 	for (const struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next)) {
@@ -560,4 +562,15 @@ void ike_each(const struct ike *ike, bool (*see)(void *arg, const struct ike_vie
 		if (!see(arg, &view))
 			return;
 	}
+}
+
+bool ike_after(const struct ike *ike, struct ike_view *out, uint32_t *place)
+{
+	const struct sa *sa = NULL;
+
+	while (!sa && *place < ike->sas.max)
+		sa = pool_at(&ike->sas, (*place)++);
+	if (sa)
+		fill_view(ike, out, sa);
+	return sa != NULL;
 }

@@ -285,6 +285,7 @@ struct ike_view {
 	bool responder, established;
 	uint8_t spi_i[8], spi_r[8];
 	const char *cipher, *prf, *kex; /* NULL before they are agreed */
+	uint8_t key[SHA256_LEN];	/* of the SPKI that verified, once established; zero without signature */
 	uint32_t children;
 	uint32_t spi_in_be, spi_out_be; /* of the child that we send with; 0 = none */
 };
@@ -292,5 +293,11 @@ struct ike_view {
 /* ike_find: false when the handle is stale. */
 bool ike_find(const struct ike *ike, struct ike_view *out, struct handle sa);
 void ike_each(const struct ike *ike, bool (*see)(void *arg, const struct ike_view *view), void *arg);
+
+/*
+ * ike_after walks all SAs over several turns, and whatever is done to them meanwhile: it is the one at *place or the first
+ * behind it, and moves *place on. Begin with 0; false at the end. An SA that is made during the walk may be left out.
+ */
+bool ike_after(const struct ike *ike, struct ike_view *out, uint32_t *place);
 
 #endif

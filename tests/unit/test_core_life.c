@@ -207,6 +207,67 @@ static void forget_ends_all_pairs_of_an_address(void **state)
 	assert_true(core_find(room->core, &view, &other));
 }
 
+/* ---- withdrawn keys ---- */
+
+/* Closed in both directions at once, by the group's own answer; the next packet begins anew. */
+static void a_withdrawn_key_ends_its_sas(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(3, 7), other = room_pair(3, 8);
+	struct core_counts counts;
+
+	secure(room, &pair, true);
+	secure(room, &other, true);
+	tell(room, &pair, (struct core_event){ .type = EVENT_KEY_GONE });
+	assert_false(order(room, ACTION_GATE)->gate.present);
+	order(room, ACTION_POLICY_DEL);
+	assert_true(order(room, ACTION_SA_DEL)->sa.in);
+	assert_true(order(room, ACTION_SA_DEL)->sa.out);
+	order(room, ACTION_ABANDON);
+	assert_int_equal(view_of_peer(room, &pair).state, PEER_IDLE);
+	assert_int_equal(view_of_peer(room, &other).state, PEER_SECURE);
+	core_count(room->core, &counts);
+	assert_int_equal(counts.closed_key, 1);
+	miss(room, &pair, true);
+	order(room, ACTION_LOOKUP);
+}
+
+/* It was reached securely once: whatever its group, it is not in clear because of that. */
+static void a_withdrawn_key_opens_nothing(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(2, 7);
+
+	secure(room, &pair, true);
+	tell(room, &pair, (struct core_event){ .type = EVENT_KEY_GONE });
+	assert_int_equal(verdict(room), HF_VERDICT_HOLD);
+	assert_int_equal(order(room, ACTION_GATE)->gate.value.group, HF_GROUP_PRIVATE);
+	miss(room, &pair, true);
+	tell(room, &pair, (struct core_event){ .type = EVENT_LOOKUP_FAILED });
+	assert_int_equal(verdict(room), HF_VERDICT_BLOCK);
+}
+
+/* SAs of a pair that nobody used still receive until the peer has heard: not with a withdrawn key. */
+static void a_withdrawn_key_ends_what_is_left(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(3, 7);
+
+	secure(room, &pair, true);
+	room_pass(room, 1300 * NSTIME_S);
+	order(room, ACTION_CHECK_LIFE);
+	tell(room, &pair, (struct core_event){ .type = EVENT_LIFE });
+	assert_int_equal(view_of_peer(room, &pair).state, PEER_IDLE);
+	assert_false(order(room, ACTION_SA_DEL)->sa.in);
+	miss(room, &pair, true);
+	order(room, ACTION_LOOKUP);
+	tell(room, &pair, (struct core_event){ .type = EVENT_KEY_GONE });
+	assert_true(order(room, ACTION_SA_DEL)->sa.in);
+	no_order(room, ACTION_ABANDON);
+	/* The attempt that is under way asks for the key of today. */
+	assert_int_equal(view_of_peer(room, &pair).state, PEER_LOOKUP);
+}
+
 /* ---- liveness ---- */
 
 static void a_silent_peer_is_asked(void **state)
@@ -434,6 +495,9 @@ int main(void)
 		STORY(forget_ends_all_pairs_of_an_address),
 		STORY(a_silent_peer_is_asked),
 		STORY(who_is_heard_or_not_spoken_to_is_not_asked),
+		STORY(a_withdrawn_key_ends_its_sas),
+		STORY(a_withdrawn_key_opens_nothing),
+		STORY(a_withdrawn_key_ends_what_is_left),
 		STORY(unused_sas_go),
 		STORY(used_sas_are_rekeyed_and_unused_are_not),
 		STORY(adopted_sas_get_successors_one_after_the_other),

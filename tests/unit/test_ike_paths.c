@@ -492,6 +492,67 @@ static void test_fragments(void **state)
 	}
 }
 
+/* ---- what the caller ends ---- */
+
+/* While our request is under way the end of the SA waits, but nothing new comes of it: its key may have been withdrawn. */
+static void test_nothing_new_after_close(void **state)
+{
+	unsigned int ups;
+
+	(void)state;
+	duo_start(&duo, NULL);
+	duo_connect(&duo, 0);
+	duo_run(&duo);
+	duo_pass(&duo, 40 * NSTIME_S);
+	ike_probe(duo.host[1].ike, duo.host[1].sa, duo.now);
+	duo_drain(&duo, 1);
+	assert_int_equal(duo.wire_count, 1);
+	duo_drop(&duo, 0);
+	ike_close(duo.host[1].ike, duo.host[1].sa, duo.now);
+	duo_drain(&duo, 1);
+	assert_int_equal(duo_counts(&duo, 1).established, 1);
+	ups = duo.host[1].child_ups;
+	ike_rekey_child(duo.host[0].ike, duo.host[0].kids[0].handle, duo.now);
+	duo_drain(&duo, 0);
+	duo_run(&duo);
+	assert_int_equal(duo.host[1].child_ups, ups);
+	duo_pass(&duo, 120 * NSTIME_S);
+	hostile_empty(&duo, 0);
+	hostile_empty(&duo, 1);
+	duo_end(&duo);
+}
+
+/* All are seen, with the key that was proved, in as many turns as the caller likes, though some go meanwhile. */
+static void test_walk(void **state)
+{
+	uint8_t key[SHA256_LEN];
+	struct ike_view view;
+	uint32_t place = 0;
+	struct view spki;
+
+	(void)state;
+	duo_start(&duo, NULL);
+	spki = sign_key_spki(duo.host[0].key);
+	assert_int_equal(hash_sha256(key, &spki, 1), 0);
+	assert_false(ike_after(duo.host[1].ike, &view, &place));
+	for (uint8_t i = 1; i <= 3; i++) {
+		duo.host[0].addr.octet[15] = i;
+		duo_connect(&duo, 0);
+		duo_run(&duo);
+	}
+	place = 0;
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_true(ike_after(duo.host[1].ike, &view, &place));
+		assert_true(view.established);
+		assert_memory_equal(view.key, key, sizeof(key));
+		ike_forget(duo.host[1].ike, view.sa, duo.now);
+		duo_drain(&duo, 1);
+	}
+	assert_false(ike_after(duo.host[1].ike, &view, &place));
+	assert_int_equal(duo_counts(&duo, 1).sas, 0);
+	duo_end(&duo);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +572,8 @@ int main(void)
 		cmocka_unit_test(test_intermediate_one_side),
 		cmocka_unit_test(test_intermediate_again),
 		cmocka_unit_test(test_fragments),
+		cmocka_unit_test(test_nothing_new_after_close),
+		cmocka_unit_test(test_walk),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
