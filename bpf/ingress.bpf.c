@@ -6,6 +6,7 @@
 #include "count.h"
 #include "exempt.h"
 #include "gate.h"
+#include "report.h"
 
 char hf_license[] SEC("license") = "Dual BSD/GPL";
 
@@ -68,6 +69,27 @@ static __always_inline enum admit admit_by_verdict(const struct hf_gate *gate)
 	return ADMIT_NOTHING;
 }
 
+/*
+ * ESP is XFRM's. Where nothing was decided no SA stands: a peer that seals for this host all the same was secure with it before
+ * it lost its SAs, and would find out by its silence only. The agent makes new ones, if the group has it begin.
+ */
+static __always_inline int esp(struct __sk_buff *skb, const struct packet *packet)
+{
+	const struct hf_exempt *own;
+	enum hf_group group;
+
+	COUNT(in_esp);
+	if (gate_find(&packet->pair))
+		return ACT_PASS;
+	group = policy_group(&packet->pair.remote);
+	if (group != HF_GROUP_PRIVATE && group != HF_GROUP_PRIVATE_OR_CLEAR)
+		return ACT_PASS;
+	own = bpf_map_lookup_elem(&hf_exempt, &packet->pair.local);
+	if (own && own->flags & HF_EXEMPT_OWN)
+		report_unreadable(skb, packet, group);
+	return ACT_PASS;
+}
+
 static __always_inline int malformed(void)
 {
 	if (!is_strict()) {
@@ -94,10 +116,8 @@ int hf_ingress(struct __sk_buff *skb)
 	case PARSED_IP:
 		break;
 	}
-	if (packet.proto == IPPROTO_ESP) {
-		COUNT(in_esp);
-		return ACT_PASS;
-	}
+	if (packet.proto == IPPROTO_ESP)
+		return esp(skb, &packet);
 	gate = gate_find(&packet.pair);
 	admit = gate ? admit_by_verdict(gate) : admit_by_group(policy_group(&packet.pair.remote));
 	if (admit == ADMIT) {
@@ -106,10 +126,8 @@ int hf_ingress(struct __sk_buff *skb)
 	}
 
 	packet_find_upper(skb, &packet);
-	if (packet.proto == IPPROTO_ESP) {
-		COUNT(in_esp);
-		return ACT_PASS;
-	}
+	if (packet.proto == IPPROTO_ESP)
+		return esp(skb, &packet);
 	if (is_exempt(skb, &packet, false)) {
 		COUNT(in_exempt);
 		return ACT_PASS;

@@ -32,22 +32,41 @@ static __always_inline void report_queue(struct __sk_buff *skb, struct hf_queue 
 	COUNT(events);
 }
 
-/* A budget per second, so that a sender that ignores errors cannot crowd out what matters on the ring. */
-static __always_inline bool take_denied(__u64 now)
+/* Budgets per second, so that nobody who ignores errors, or sends what he likes, can crowd out what matters on the ring. */
+static __always_inline struct hf_budget *budget_of(__u64 now)
 {
 	__u64 second = now / 1000000000;
 	struct hf_budget *budget;
 	__u32 zero = 0;
 
 	budget = bpf_map_lookup_elem(&hf_budget, &zero);
-	if (!budget)
-		return false;
-	if (read_once(budget->second) != second) {
+	if (budget && read_once(budget->second) != second) {
 		write_once(budget->second, second);
 		write_once(budget->denied, 0);
+		write_once(budget->unreadable, 0);
 	}
-	/* Counts up, so that CPUs that race here overshoot by a few and never wrap. */
-	return fetch_add(&budget->denied, 1) < HF_DENIED_PER_SECOND;
+	return budget;
+}
+
+/* Counts up, so that CPUs that race here overshoot by a few and never wrap. */
+static __always_inline bool take_denied(__u64 now)
+{
+	struct hf_budget *budget = budget_of(now);
+
+	return budget && fetch_add(&budget->denied, 1) < HF_DENIED_PER_SECOND;
+}
+
+static __always_inline bool take_unreadable(__u64 now)
+{
+	struct hf_budget *budget = budget_of(now);
+
+	return budget && fetch_add(&budget->unreadable, 1) < HF_UNREADABLE_PER_SECOND;
+}
+
+/* Events that packets wait for keep half of the ring. */
+static __always_inline bool ring_has_room(void)
+{
+	return bpf_ringbuf_query(&hf_ring, BPF_RB_AVAIL_DATA) <= HF_RING_BYTES / 2;
 }
 
 /* report_denied hands the agent the head of a dropped packet, so that its sender learns of it at once. */
@@ -59,8 +78,7 @@ static __always_inline void report_denied(struct __sk_buff *skb, const struct pa
 
 	if (!take_denied(now))
 		return;
-	/* Events that packets wait for keep half of the ring. */
-	if (bpf_ringbuf_query(&hf_ring, BPF_RB_AVAIL_DATA) > HF_RING_BYTES / 2)
+	if (!ring_has_room())
 		return;
 	denied = bpf_ringbuf_reserve(&hf_ring, sizeof(*denied), 0);
 	if (!denied)
@@ -80,6 +98,27 @@ static __always_inline void report_denied(struct __sk_buff *skb, const struct pa
 	len = (len & (HF_EVENT_HEAD - 1)) + 1;
 	denied->len = load(skb, packet->l3, denied->head, len) == 0 ? len : 0;
 	bpf_ringbuf_submit(denied, 0);
+	COUNT(events);
+}
+
+/* report_unreadable tells the agent that the peer of a pair sends ESP that nothing here can open. */
+static __always_inline void report_unreadable(struct __sk_buff *skb, const struct packet *packet, enum hf_group group)
+{
+	struct hf_event *event;
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!take_unreadable(now) || !ring_has_room())
+		return;
+	event = bpf_ringbuf_reserve(&hf_ring, sizeof(*event), 0);
+	if (!event)
+		return;
+	event->type = HF_EVENT_UNREADABLE;
+	event->queue = 0;
+	event->time_ns = now;
+	event->pair = packet->pair;
+	event->group = group;
+	event->ifindex = skb->ifindex;
+	bpf_ringbuf_submit(event, 0);
 	COUNT(events);
 }
 

@@ -144,7 +144,7 @@ static bool evict(struct core *core, uint64_t now)
 	return false;
 }
 
-static struct peer *add(struct core *core, const struct hf_pair *pair, uint32_t index, uint64_t now)
+static struct peer *add(struct core *core, const struct hf_pair *pair, uint32_t index, bool may_evict, uint64_t now)
 {
 	struct handle handle = HANDLE_NONE;
 	struct peer *peer;
@@ -153,7 +153,7 @@ static struct peer *add(struct core *core, const struct hf_pair *pair, uint32_t 
 		handle = pool_take_at(&core->peers, index);
 	if (!handle.generation)
 		handle = pool_take(&core->peers);
-	if (!handle.generation && evict(core, now))
+	if (!handle.generation && may_evict && evict(core, now))
 		handle = pool_take(&core->peers);
 	peer = pool_get(&core->peers, handle);
 	if (!peer)
@@ -178,7 +178,8 @@ static void refuse(struct core *core, const struct hf_pair *pair)
 
 static bool starts_peer(enum core_event_type type)
 {
-	return type == EVENT_FLOW_MISS || type == EVENT_STRAY || type == EVENT_CHILD_UP || type == EVENT_ADOPT;
+	return type == EVENT_FLOW_MISS || type == EVENT_STRAY || type == EVENT_UNREADABLE || type == EVENT_CHILD_UP ||
+	       type == EVENT_ADOPT;
 }
 
 /* Those with this local address, or this remote one, go. */
@@ -225,9 +226,13 @@ void core_take(struct core *core, const struct core_event *event, uint64_t now)
 		peer = NULL;
 	if (!peer && (event->peer.generation || !starts_peer(event->type)))
 		return; /* a late answer to a peer that is gone */
+	/* Anybody can send ESP: it makes nothing be forgotten. */
 	if (!peer)
 		peer = add(core, &event->pair,
-			   event->type == EVENT_ADOPT ? event->adopt.reqid - core->reqid_base : POOL_NONE, now);
+			   event->type == EVENT_ADOPT ? event->adopt.reqid - core->reqid_base : POOL_NONE,
+			   event->type != EVENT_UNREADABLE, now);
+	if (!peer && event->type == EVENT_UNREADABLE)
+		return;
 	if (!peer) {
 		refuse(core, &event->pair);
 		return;

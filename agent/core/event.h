@@ -21,10 +21,11 @@
 #define CORE_CHILDREN 8
 
 enum core_event_type {
-	EVENT_FLOW_MISS, /* packets of an undecided pair wait */
-	EVENT_STRAY,	 /* clear packets of a secured pair wait */
-	EVENT_KEY,	 /* answer to LOOKUP: a key that policy accepts was found */
-	EVENT_NO_KEY,	 /* answer to LOOKUP: proved that the peer has none */
+	EVENT_FLOW_MISS,  /* packets of an undecided pair wait */
+	EVENT_STRAY,	  /* clear packets of a secured pair wait */
+	EVENT_UNREADABLE, /* ESP came from the pair's peer, and there is no SA for it */
+	EVENT_KEY,	  /* answer to LOOKUP: a key that policy accepts was found */
+	EVENT_NO_KEY,	  /* answer to LOOKUP: proved that the peer has none */
 	EVENT_LOOKUP_FAILED,
 	EVENT_CHILD_UP, /* a Child SA is there: answer to NEGOTIATE, the peer's own doing (responder), or a successor */
 	EVENT_CHILD_USE,   /* the outbound SA of a Child SA is to be installed; its inbound one stands */
@@ -49,9 +50,9 @@ struct core_event {
 	enum core_event_type type;
 	struct handle peer; /* answers: from the action; others: HANDLE_NONE, the pair says who */
 	struct hf_pair
-		pair; /* FLOW_MISS, STRAY, CHILD_UP of a responder, LOCAL_GONE (local only), FORGET (remote only), ADOPT */
-	bool sticky; /* FLOW_MISS, STRAY, CHILD_UP, ADOPT, NO_KEY: the peer was reached with a verified key before */
-	int error;   /* negative errno or 0; FLOW_MISS, STRAY: -EADDRNOTAVAIL when pair.local is not this host's */
+		pair; /* FLOW_MISS, STRAY, UNREADABLE, CHILD_UP of a responder, LOCAL_GONE (local only), FORGET (remote only), ADOPT */
+	bool sticky; /* FLOW_MISS, STRAY, UNREADABLE, CHILD_UP, ADOPT, NO_KEY: the peer was reached with a verified key before */
+	int error; /* negative errno or 0; FLOW_MISS, STRAY: -EADDRNOTAVAIL when pair.local is not this host's */
 	union {
 		struct {
 			struct child child; /* QUIET, DOWN: SPIs only; MOVED: SPIs and ports */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What core.c keeps, and what the files about peers share: peer.c (facts), brood.c (Child SAs), vigil.c (time), order.c
+ * What core.c keeps, and what the files about peers share: peer.c (facts), handoff.c, brood.c (Child SAs), vigil.c (time), order.c
  * (actions).
  */
 #ifndef CORE_INTERNAL_H
@@ -41,8 +41,28 @@ void core_forget(struct core *core, struct peer *peer);
 /* peer_is_closed: nothing may pass in clear, by group or because it is sticky. */
 bool peer_is_closed(const struct peer *peer);
 
+void peer_enter(struct peer *peer, enum peer_state state, uint64_t now);
+
+/* peer_fail remembers that the peer cannot be reached securely, and why; what waits goes as its group says. */
+void peer_fail(struct core *core, struct peer *peer, enum failure failure, uint64_t now);
+
+/* peer_stick: proved is sticky from now on. */
+void peer_stick(struct core *core, struct peer *peer);
+
 /* peer_close_idle gives the SAs of a pair back that nobody uses; the peer is told. */
 void peer_close_idle(struct core *core, struct peer *peer, uint64_t now);
+
+/* ---- handoff.c ---- */
+
+/*
+ * ESP queues behind held packets for this long at most: several times what the drains above take, on an emulated machine
+ * too. An agent that dies in a handoff delays its pair no longer.
+ */
+#define HANDOFF_NS (200 * NSTIME_MS)
+
+void handoff_start(struct core *core, struct peer *peer, uint64_t now);
+void handoff_drained(struct core *core, struct peer *peer, bool empty, uint64_t now);
+void handoff_policy_set(struct core *core, struct peer *peer, int error, uint64_t now);
 
 /* ---- brood.c: a pair's Child SAs ---- */
 

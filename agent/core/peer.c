@@ -25,22 +25,10 @@
  */
 #define SEALS_RESPONDER_NS (200 * NSTIME_MS)
 
-/*
- * Drains of one step of a handoff, 128 packets each at most: 1,024 packets, some 20 ms of one peer's at the others' cost. A
- * sender that is faster than this loses the order, not packets.
- */
-#define HANDOFF_DRAINS_MAX 8
-
-/*
- * ESP queues behind held packets for this long at most: several times what the drains above take, on an emulated machine
- * too. An agent that dies in a handoff delays its pair no longer.
- */
-#define HANDOFF_NS (200 * NSTIME_MS)
-
 /* Failures in a row are remembered this long after the last one ended, so that the next one counts on. */
 #define IDLE_NS (900 * NSTIME_S)
 
-static void enter(struct peer *peer, enum peer_state state, uint64_t now)
+void peer_enter(struct peer *peer, enum peer_state state, uint64_t now)
 {
 	peer->state = state;
 	peer->since_ns = now;
@@ -65,7 +53,7 @@ static void unprotect(struct core *core, struct peer *peer)
 /* ---- beginnings and ends ---- */
 
 /* While the first SAs are being made, clear packets of before may still come in; then it is over with them. */
-static void stick(struct core *core, struct peer *peer)
+void peer_stick(struct core *core, struct peer *peer)
 {
 	if (!peer->proved || peer->sticky)
 		return;
@@ -75,8 +63,8 @@ static void stick(struct core *core, struct peer *peer)
 
 void peer_start(struct core *core, struct peer *peer, uint64_t now)
 {
-	stick(core, peer);
-	enter(peer, PEER_LOOKUP, now);
+	peer_stick(core, peer);
+	peer_enter(peer, PEER_LOOKUP, now);
 	peer->until_ns = 0;
 	peer->responder = false;
 	order_gate_shown(core, peer);
@@ -84,16 +72,16 @@ void peer_start(struct core *core, struct peer *peer, uint64_t now)
 	core_timer(core, peer, nstime_add(now, LOOKUP_NS));
 }
 
-static void fail(struct core *core, struct peer *peer, enum failure failure, uint64_t now)
+void peer_fail(struct core *core, struct peer *peer, enum failure failure, uint64_t now)
 {
 	enum peer_state state;
 
-	stick(core, peer);
+	peer_stick(core, peer);
 	state = failure_state(peer->group, peer->sticky);
 	peer->failure = failure;
 	peer->failures++;
 	core->counts.failures[failure]++;
-	enter(peer, state, now);
+	peer_enter(peer, state, now);
 	peer->until_ns = nstime_add(now, backoff_span(failure, state, peer->failures));
 	core_timer(core, peer, peer->until_ns);
 	order_gate(core, peer, gate_show(state, peer->group, peer->sticky), nstime_add(now, HANDOFF_NS));
@@ -115,8 +103,8 @@ static void start_over(struct core *core, struct peer *peer, uint64_t now)
 void peer_close_idle(struct core *core, struct peer *peer, uint64_t now)
 {
 	core->counts.closed_idle++;
-	stick(core, peer);
-	enter(peer, PEER_IDLE, now);
+	peer_stick(core, peer);
+	peer_enter(peer, PEER_IDLE, now);
 	order_gate_shown(core, peer);
 	order_policies_gone(core, peer);
 	peer->has_policies = peer->peer_seals = peer->encap = false;
@@ -131,7 +119,7 @@ void peer_close_idle(struct core *core, struct peer *peer, uint64_t now)
 
 void peer_remove(struct core *core, struct peer *peer)
 {
-	stick(core, peer);
+	peer_stick(core, peer);
 	core_emit(core, peer, ACTION_ABANDON);
 	unprotect(core, peer);
 	order_gate(core, peer, GATE_NONE, 0);
@@ -148,11 +136,29 @@ static void let_pass(struct core *core, struct peer *peer)
 		core_forget(core, peer);
 }
 
+static bool has_ended(const struct peer *peer, uint64_t now)
+{
+	return (peer->state == PEER_CLEAR || peer->state == PEER_DENIED) && peer->until_ns && now >= peer->until_ns;
+}
+
+/* The peer has SAs of which nothing is left here: new ones, as if a packet for it waited. Said by anybody, believed by nobody. */
+static void on_unreadable(struct core *core, struct peer *peer, bool sticky, uint64_t now)
+{
+	if (peer->state != PEER_IDLE && !has_ended(peer, now))
+		return;
+	peer->sticky = sticky;
+	peer->proved = false;
+	if (group_wants_sas(peer->group) || sticky)
+		peer_start(core, peer, now);
+	else if (!timer_is_set(&peer->timer))
+		core_forget(core, peer);
+}
+
 static void on_packets(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
-	bool ended = peer->until_ns && now >= peer->until_ns;
+	bool ended = has_ended(peer, now);
 
-	if (peer->state == PEER_IDLE || ((peer->state == PEER_CLEAR || peer->state == PEER_DENIED) && ended)) {
+	if (peer->state == PEER_IDLE || ended) {
 		peer->sticky = event->sticky;
 		peer->proved = false;
 	}
@@ -175,7 +181,7 @@ static void on_packets(struct core *core, struct peer *peer, const struct core_e
 		return; /* they wait, as they should */
 	}
 	if (event->error)
-		fail(core, peer, FAILURE_FOREIGN, now);
+		peer_fail(core, peer, FAILURE_FOREIGN, now);
 	else if (group_wants_sas(peer->group) || peer->sticky)
 		peer_start(core, peer, now);
 	else
@@ -190,7 +196,7 @@ static void on_key(struct core *core, struct peer *peer, bool sticky, uint64_t n
 		peer->sticky = true;
 		order_gate_shown(core, peer);
 	}
-	enter(peer, PEER_NEGOTIATE, now);
+	peer_enter(peer, PEER_NEGOTIATE, now);
 	core_emit(core, peer, ACTION_NEGOTIATE);
 	core_timer(core, peer, nstime_add(now, peer_is_closed(peer) ? NEGOTIATE_CLOSED_NS : NEGOTIATE_OPEN_NS));
 }
@@ -202,13 +208,13 @@ static void on_no_key(struct core *core, struct peer *peer, bool sticky, uint64_
 		return;
 	peer->sticky = sticky;
 	peer->proved = false;
-	fail(core, peer, FAILURE_NO_KEY, now);
+	peer_fail(core, peer, FAILURE_NO_KEY, now);
 }
 
 static void on_failure(struct core *core, struct peer *peer, enum failure failure, uint64_t now)
 {
 	if (peer->state == PEER_LOOKUP || peer->state == PEER_NEGOTIATE)
-		fail(core, peer, failure, now);
+		peer_fail(core, peer, failure, now);
 }
 
 static void refuse_child(struct core *core, const struct peer *peer, uint32_t spi_in_be)
@@ -250,7 +256,7 @@ static void on_child_up(struct core *core, struct peer *peer, const struct core_
 		peer->peer_seals = false;
 		peer->looks = 0;
 		peer->until_ns = 0;
-		enter(peer, PEER_INSTALL, now);
+		peer_enter(peer, PEER_INSTALL, now);
 		core_timer(core, peer, NSTIME_NEVER);
 	} else if (!responder) {
 		peer->responder = false; /* both started: the peer has this one's SAs already */
@@ -265,8 +271,8 @@ static void on_child_up(struct core *core, struct peer *peer, const struct core_
 /* Nothing stands any more, without a failure of the peer's. The next packet starts anew. */
 static void rest(struct core *core, struct peer *peer, uint64_t now)
 {
-	stick(core, peer);
-	enter(peer, PEER_IDLE, now);
+	peer_stick(core, peer);
+	peer_enter(peer, PEER_IDLE, now);
 	order_gate_shown(core, peer);
 	unprotect(core, peer);
 	core_timer(core, peer, nstime_add(now, IDLE_NS));
@@ -298,16 +304,6 @@ static void on_key_gone(struct core *core, struct peer *peer, uint64_t now)
 	core_emit(core, peer, ACTION_ABANDON);
 }
 
-static void start_handoff(struct core *core, struct peer *peer, uint64_t now)
-{
-	enter(peer, PEER_HANDOFF, now);
-	core_timer(core, peer, NSTIME_NEVER);
-	peer->step = HANDOFF_HELD;
-	peer->drains = 0;
-	order_gate(core, peer, gate_show(PEER_HANDOFF, peer->group, peer->sticky), nstime_add(now, HANDOFF_NS));
-	order_drain(core, peer, DRAIN_SEALED, false);
-}
-
 static void on_sa_added(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
 	struct peer_child *child = brood_find(peer, event->added.spi_in_be);
@@ -318,7 +314,7 @@ static void on_sa_added(struct core *core, struct peer *peer, const struct core_
 		child->in = child->out = false;
 		brood_remove(core, peer, child);
 		if (peer->state == PEER_INSTALL && !peer->child_count)
-			fail(core, peer, FAILURE_KERNEL, now);
+			peer_fail(core, peer, FAILURE_KERNEL, now);
 		else if (!peer->child_count)
 			start_over(core, peer, now);
 		return;
@@ -338,63 +334,7 @@ static void on_sa_added(struct core *core, struct peer *peer, const struct core_
 	if (peer->responder)
 		vigil_seals(core, peer, now);
 	else
-		start_handoff(core, peer, now);
-}
-
-static void finish_handoff(struct core *core, struct peer *peer, uint64_t now)
-{
-	enter(peer, PEER_SECURE, now);
-	peer->failures = 0;
-	core->counts.secured++;
-	vigil_start(core, peer, now);
-	if (peer->peer_seals)
-		stick(core, peer);
-	/* A stray of another processor may still come: what is sealed goes on waiting for it a while. */
-	order_gate(core, peer, GATE_SECURE, nstime_add(now, HANDOFF_NS));
-	order_drain(core, peer, DRAIN_SEALED, true);
-	/* Nothing flows in clear where everything was held: the in-policy can stand at once. */
-	order_in_policy(core, peer);
-	if (!peer->peer_seals)
-		vigil_seals(core, peer, now);
-}
-
-static void on_drained(struct core *core, struct peer *peer, bool empty, uint64_t now)
-{
-	if (peer->state != PEER_HANDOFF) {
-		if (empty)
-			return;
-		if (peer->state == PEER_SECURE)
-			order_drain(core, peer, DRAIN_SEALED, true);
-		else if (peer->state == PEER_CLEAR || peer->state == PEER_DENIED)
-			order_drain_failed(core, peer);
-		return;
-	}
-	if (!empty && ++peer->drains < HANDOFF_DRAINS_MAX) {
-		order_drain(core, peer, DRAIN_SEALED, false);
-		return;
-	}
-	if (!empty)
-		core->counts.handoffs_cut++;
-	if (peer->step == HANDOFF_HELD) {
-		peer->step = HANDOFF_POLICY;
-		peer->drains = 0;
-		order_policy(core, peer, false);
-	} else if (peer->step == HANDOFF_REST) {
-		finish_handoff(core, peer, now);
-	}
-}
-
-static void on_policy_set(struct core *core, struct peer *peer, int error, uint64_t now)
-{
-	if (peer->state == PEER_HANDOFF && peer->step == HANDOFF_POLICY) {
-		if (error) {
-			fail(core, peer, FAILURE_KERNEL, now);
-			return;
-		}
-		peer->step = HANDOFF_REST;
-		order_gate(core, peer, GATE_SECURE, nstime_add(now, HANDOFF_NS));
-		order_drain(core, peer, DRAIN_SEALED, false);
-	}
+		handoff_start(core, peer, now);
 }
 
 static void on_seals(struct core *core, struct peer *peer, bool seals, uint64_t now)
@@ -403,7 +343,7 @@ static void on_seals(struct core *core, struct peer *peer, bool seals, uint64_t 
 		peer->peer_seals = true;
 	if (peer->state == PEER_INSTALL) {
 		if (seals || now >= nstime_add(peer->since_ns, SEALS_RESPONDER_NS))
-			start_handoff(core, peer, now);
+			handoff_start(core, peer, now);
 		else
 			vigil_seals(core, peer, now);
 		return;
@@ -415,7 +355,7 @@ static void on_seals(struct core *core, struct peer *peer, bool seals, uint64_t 
 		return;
 	}
 	vigil_sealed(core, peer);
-	stick(core, peer);
+	peer_stick(core, peer);
 	order_gate_again(core, peer, now);
 	order_in_policy(core, peer);
 }
@@ -459,6 +399,9 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 	case EVENT_STRAY:
 		on_packets(core, peer, event, now);
 		break;
+	case EVENT_UNREADABLE:
+		on_unreadable(core, peer, event->sticky, now);
+		break;
 	case EVENT_KEY:
 		on_key(core, peer, event->sticky, now);
 		break;
@@ -493,10 +436,10 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 		on_sa_added(core, peer, event, now);
 		break;
 	case EVENT_POLICY_SET:
-		on_policy_set(core, peer, event->error, now);
+		handoff_policy_set(core, peer, event->error, now);
 		break;
 	case EVENT_DRAINED:
-		on_drained(core, peer, event->drained.empty, now);
+		handoff_drained(core, peer, event->drained.empty, now);
 		break;
 	case EVENT_SEALS:
 		on_seals(core, peer, event->seals, now);
@@ -530,11 +473,11 @@ void peer_expire(struct core *core, struct peer *peer, uint64_t now)
 	switch (peer->state) {
 	case PEER_LOOKUP:
 		core_emit(core, peer, ACTION_ABANDON);
-		fail(core, peer, FAILURE_LOOKUP, now);
+		peer_fail(core, peer, FAILURE_LOOKUP, now);
 		break;
 	case PEER_NEGOTIATE:
 		core_emit(core, peer, ACTION_ABANDON);
-		fail(core, peer, FAILURE_NEGOTIATION, now);
+		peer_fail(core, peer, FAILURE_NEGOTIATION, now);
 		break;
 	case PEER_INSTALL:
 		order_check_seals(core, peer);
@@ -544,7 +487,7 @@ void peer_expire(struct core *core, struct peer *peer, uint64_t now)
 		break;
 	case PEER_CLEAR:
 	case PEER_DENIED:
-		enter(peer, PEER_IDLE, now);
+		peer_enter(peer, PEER_IDLE, now);
 		peer->until_ns = 0;
 		order_gate_shown(core, peer);
 		core_timer(core, peer, nstime_add(now, IDLE_NS));
@@ -568,7 +511,7 @@ void peer_adopt(struct core *core, struct peer *peer, const struct core_event *e
 	peer->encap = event->adopt.encap;
 	peer->peer_seals = event->adopt.in_policy;
 	peer->sticky = event->sticky;
-	enter(peer, PEER_SECURE, now);
+	peer_enter(peer, PEER_SECURE, now);
 	vigil_start(core, peer, now);
 	vigil_adopted(core, peer, now);
 	order_gate_shown(core, peer);

@@ -43,6 +43,9 @@ static void write_fact(struct agent *agent, const struct core_event *event, uint
 		journal_write(journal, &event->pair, "stray", now,
 			      "a clear packet raced with the SA: it will be sealed");
 		break;
+	case EVENT_UNREADABLE:
+		journal_write(journal, &event->pair, "unreadable", now, "it seals for SAs that this host has not");
+		break;
 	case EVENT_SA_EXPIRED:
 		journal_write(journal, &event->pair, "expired", now, "SA %08x %s", ntohl(event->expired.spi_be),
 			      event->expired.hard ? "is gone from the kernel" : "is old enough to be replaced");
@@ -61,7 +64,7 @@ static void write_fact(struct agent *agent, const struct core_event *event, uint
 /* Facts that may begin a peer's life say what is remembered of it. A new Child SA's maker has said so itself. */
 static bool asks_memory(enum core_event_type type)
 {
-	return type == EVENT_FLOW_MISS || type == EVENT_STRAY || type == EVENT_ADOPT;
+	return type == EVENT_FLOW_MISS || type == EVENT_STRAY || type == EVENT_UNREADABLE || type == EVENT_ADOPT;
 }
 
 void agent_event(struct agent *agent, const struct core_event *event)
@@ -122,6 +125,11 @@ static void on_held(void *arg, const struct hf_event *event)
 	packets_wait(arg, event->type == HF_EVENT_STRAY ? EVENT_STRAY : EVENT_FLOW_MISS, &event->pair);
 }
 
+static void on_unreadable(void *arg, const struct hf_event *event)
+{
+	agent_event(arg, &(struct core_event){ .type = EVENT_UNREADABLE, .pair = event->pair });
+}
+
 static void on_waiting(void *arg, const struct hf_pair *pair)
 {
 	packets_wait(arg, EVENT_FLOW_MISS, pair);
@@ -129,7 +137,7 @@ static void on_waiting(void *arg, const struct hf_pair *pair)
 
 static void on_ring(evutil_socket_t fd, short what, void *arg)
 {
-	static const struct dataplane_events events = { .held = on_held };
+	static const struct dataplane_events events = { .held = on_held, .unreadable = on_unreadable };
 	struct agent *agent = arg;
 
 	(void)fd;

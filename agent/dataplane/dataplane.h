@@ -90,6 +90,8 @@ void dataplane_handoffs(struct dataplane *dp, bool pending);
 struct dataplane_events {
 	/* Packets of the pair wait; stray: the pair is SECURE. */
 	void (*held)(void *arg, const struct hf_event *event);
+	/* ESP of the pair came, and there is no SA. May be NULL. */
+	void (*unreadable)(void *arg, const struct hf_event *event);
 };
 
 /* dataplane_ring_fd becomes readable when there are events. */

@@ -19,6 +19,10 @@ static int on_record(void *ctx, void *data, size_t size)
 	case HF_EVENT_STRAY:
 		dp->events->held(dp->events_arg, event);
 		break;
+	case HF_EVENT_UNREADABLE:
+		if (dp->events->unreadable)
+			dp->events->unreadable(dp->events_arg, event);
+		break;
 	case HF_EVENT_DENIED: {
 		const struct hf_event_denied *denied = data;
 

@@ -188,8 +188,8 @@ struct hf_config {
 /* Single value of hf_budget, written by BPF: what may still be reported in this second. */
 struct hf_budget {
 	__u64 second;
-	__u32 denied; /* HF_EVENT_DENIED events asked for in it */
-	__u32 reserved;
+	__u32 denied;	  /* HF_EVENT_DENIED events asked for in it */
+	__u32 unreadable; /* HF_EVENT_UNREADABLE likewise */
 };
 
 /* Single value of hf_count, per CPU: packets by what became of them. */
@@ -252,12 +252,20 @@ enum hf_event_type {
 	HF_EVENT_FLOW_MISS = 1, /* packets of an undecided pair are held */
 	HF_EVENT_STRAY = 2,	/* clear packets of a SECURE pair are held */
 	HF_EVENT_DENIED = 3,	/* a packet was dropped: head says which, so that its sender can be told */
+	/* ESP came from a pair without verdict, whose group wants SAs: its peer has SAs that this host has lost */
+	HF_EVENT_UNREADABLE = 4,
 };
 
 #define HF_EVENT_HEAD 128 /* as much of a dropped packet as an ICMP error needs to find its socket */
 #define HF_DENIED_PER_SECOND 1000
 
-/* FLOW_MISS and STRAY. One per queue until the agent closed it. */
+/*
+ * Anybody can send ESP, so this bounds the lookups and handshakes that strangers make a host begin. A host with 1,000 peers that
+ * was restarted hears of all of them within 16 s.
+ */
+#define HF_UNREADABLE_PER_SECOND 64
+
+/* FLOW_MISS and STRAY: one per queue until the agent closed it. UNREADABLE: no queue. */
 struct hf_event {
 	enum hf_event_type type;
 	__u32 queue;

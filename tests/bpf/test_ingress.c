@@ -48,7 +48,8 @@ static enum fate fate_of(const struct packet_bytes *packet)
 
 	b = run_counts(&run);
 	assert_int_equal(run_fates(&b) - run_fates(&a), 1);
-	assert_int_equal(run_events(&run), 0); /* nothing that arrives can make an event */
+	assert_int_equal(run_events(&run),
+			 0); /* nothing that arrives can make an event, but for ESP of a pair that has no SA */
 	if (b.in_pass != a.in_pass && run_is_pass(action))
 		return FATE_PASS;
 	if (b.in_esp != a.in_esp && run_is_pass(action))
@@ -187,6 +188,59 @@ static void test_esp(void **state)
 	packet_proto(&packet, IPPROTO_AH);
 	packet_fill(&packet, 30, 1);
 	expect(&packet, FATE_BLOCKED, "AH");
+}
+
+static unsigned int events_of_esp(const char *src, const char *dst)
+{
+	struct packet_bytes packet;
+
+	packet_ip(&packet, src, dst);
+	packet_esp(&packet, 0x1000);
+	assert_true(run_is_pass(run_packet(&run, &packet, NULL)));
+	return run_events(&run);
+}
+
+/* ESP that nothing here can open is told where this host would begin: of own addresses, groups that want SAs, pairs without verdict. */
+static void test_unreadable(void **state)
+{
+	static const unsigned int told[HF_GROUP_COUNT] = {
+		[HF_GROUP_PRIVATE_OR_CLEAR] = 1,
+		[HF_GROUP_PRIVATE] = 1,
+	};
+	struct hf_gate gate = { .group = HF_GROUP_PRIVATE };
+	struct hf_pair pair = run_pair(LOCAL4, REMOTE4);
+
+	(void)state;
+	private_all();
+	assert_int_equal(events_of_esp(REMOTE4, LOCAL4), 0); /* not to this host */
+	run_exempt(&run, LOCAL4, HF_EXEMPT_OWN);
+	run_exempt(&run, LOCAL6, HF_EXEMPT_OWN);
+	assert_int_equal(events_of_esp(REMOTE6, LOCAL6), 1);
+	for (enum hf_group group = HF_GROUP_CLEAR; group < HF_GROUP_COUNT; group++) {
+		run_rule(&run, "0.0.0.0/0", group);
+		assert_int_equal(events_of_esp(REMOTE4, LOCAL4), told[group]);
+	}
+	assert_int_equal(run.event.type, HF_EVENT_UNREADABLE);
+	run_rule(&run, "0.0.0.0/0", HF_GROUP_PRIVATE);
+	for (enum hf_verdict verdict = HF_VERDICT_HOLD; verdict <= HF_VERDICT_BLOCK; verdict++) {
+		gate.verdict = verdict;
+		run_verdict(&run, &pair, &gate);
+		assert_int_equal(events_of_esp(REMOTE4, LOCAL4), 0);
+	}
+}
+
+static void test_unreadable_has_a_budget(void **state)
+{
+	uint64_t start = run_now_ns(), seconds;
+	unsigned int events = 0;
+
+	(void)state;
+	private_all();
+	run_exempt(&run, LOCAL4, HF_EXEMPT_OWN);
+	for (int i = 0; i < 2000; i++)
+		events += events_of_esp(REMOTE4, LOCAL4);
+	seconds = (run_now_ns() - start) / 1000000000 + 2;
+	assert_in_range(events, HF_UNREADABLE_PER_SECOND, HF_UNREADABLE_PER_SECOND * seconds);
 }
 
 static void test_ike(void **state)
@@ -352,6 +406,8 @@ int main(void)
 		TEST(test_path_mtu),
 		TEST(test_fragments),
 		TEST(test_other_links),
+		TEST(test_unreadable),
+		TEST(test_unreadable_has_a_budget),
 		TEST(test_strangers_leave_no_trace),
 	};
 

@@ -3,7 +3,7 @@
 # LAB-TIMEOUT: 240
 #
 # A peer reboots: its agent, SAs, policies and programs are gone at once, and it starts anew. Whoever speaks first, the pair works
-# again: at once when the rebooted host does, within the bound of liveness (30 s and a probe) when the other does. Nothing clear.
+# again at once: the rebooted host's first packet begins, and so does the other's ESP, which it cannot open. Nothing clear.
 #
 #     a 10.9.0.1 ---- [switch lan0, capture] ---- b 10.9.0.2      private to each other, the product itself
 #       fd09::1                                     fd09::2
@@ -49,9 +49,11 @@ wait_for 30 one_each a || fail "SAs of before stay: $(on a ip xfrm state | grep 
 reboot
 begun=${EPOCHREALTIME/./}
 answered() { on a "$HFPROBE" udp "$(addr b)" --count 1 --wait-ms 1000 --strict; }
-wait_for 100 answered || fail "the pair does not work again"
+wait_for 60 answered || fail "the pair does not work again"
 took=$(seconds_since "$begun")
-check "$took" -le 75 "seconds until the rebooted peer was reached again"
+# By a's liveness alone it is 30 and a probe. (Taking programs away keeps user-mode Linux busy for seconds.)
+check "$took" -le 25 "seconds until the rebooted peer was reached again"
+[[ $(on b "$HOLDFAST" explain "$(addr a)") == *unreadable* ]] || fail "explain: $(on b "$HOLDFAST" explain "$(addr a)")"
 wait_for 30 one_each a
 wait_for 30 one_each b
 capture_stop

@@ -435,6 +435,67 @@ static void adopted_sas_without_successor(void **state)
 	order(room, ACTION_LOOKUP);
 }
 
+/* ---- SAs that only the peer has ---- */
+
+static void unreadable(struct room *room, const struct hf_pair *pair)
+{
+	tell(room, pair, (struct core_event){ .type = EVENT_UNREADABLE });
+}
+
+/* Begins what a packet to the peer would begin, and nothing else: no state but "nothing" is changed by what anybody can send. */
+static void unreadable_esp_begins_anew(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(3, 1), open = room_pair(2, 1), answers = room_pair(1, 1);
+	struct core_counts counts;
+
+	unreadable(room, &pair);
+	assert_int_equal(verdict(room), HF_VERDICT_HOLD);
+	order(room, ACTION_LOOKUP);
+	unreadable(room, &pair);
+	assert_int_equal(room->count, 0);
+	tell(room, &pair, (struct core_event){ .type = EVENT_KEY });
+	unreadable(room, &pair);
+	assert_int_equal(room->count, 0);
+	tell(room, &pair, (struct core_event){ .type = EVENT_NEGOTIATION_FAILED });
+	unreadable(room, &pair);
+	assert_int_equal(room->count, 0); /* denied, for a while */
+	room_pass(room, 3 * NSTIME_S);
+	unreadable(room, &pair);
+	order(room, ACTION_LOOKUP);
+	secure(room, &open, false);
+	unreadable(room, &open);
+	assert_int_equal(room->count, 0);
+
+	/* A group that waits for the peer to begin: nothing is remembered. */
+	unreadable(room, &answers);
+	core_count(room->core, &counts);
+	assert_int_equal(counts.peers, 2);
+	tell(room, &answers, (struct core_event){ .type = EVENT_UNREADABLE, .sticky = true });
+	order(room, ACTION_LOOKUP);
+}
+
+/* No remembered failure is forgotten for what anybody can send. */
+static void unreadable_esp_takes_nobodys_room(void **state)
+{
+	struct room *room = *state;
+	struct core_counts counts;
+	struct hf_pair pair;
+
+	for (uint8_t i = 0; i < PEERS; i++) {
+		pair = room_pair(3, i);
+		miss(room, &pair, false);
+		tell(room, &pair, (struct core_event){ .type = EVENT_NO_KEY });
+	}
+	pair = room_pair(3, 200);
+	unreadable(room, &pair);
+	assert_int_equal(room->count, 0);
+	core_count(room->core, &counts);
+	assert_int_equal(counts.evicted + counts.peers_full, 0);
+	miss(room, &pair, false);
+	order(room, ACTION_LOOKUP);
+}
+
 /* ---- behind a NAT ---- */
 
 /* ESP in UDP must get past the gate from the handoff on; a new mapping is an order to the SAs that stand, and nothing else. */
@@ -503,6 +564,8 @@ int main(void)
 		STORY(adopted_sas_get_successors_one_after_the_other),
 		STORY(adopted_sas_go_when_the_successor_was_there_a_while),
 		STORY(adopted_sas_without_successor),
+		STORY(unreadable_esp_begins_anew),
+		STORY(unreadable_esp_takes_nobodys_room),
 		STORY(a_nat_moves_its_mapping),
 	};
 
