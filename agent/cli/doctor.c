@@ -10,6 +10,7 @@
 #include "cli/client.h"
 #include "cli/offline.h"
 #include "cli/print.h"
+#include "cli/progress.h"
 #include "dataplane/probe.h"
 #include "holdfast/abi.h"
 #include "holdfast/control.h"
@@ -245,6 +246,7 @@ int doctor_command(const struct cli *cli, int argc, char **argv)
 	(void)argv;
 	if (argc)
 		return cli_usage("doctor", "doctor takes no words behind it");
+	progress_show("trying what this kernel offers ...");
 	check_datapath(&doctor);
 	check_xfrm(&doctor);
 	check_config(&doctor, cli);

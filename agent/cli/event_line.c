@@ -12,7 +12,7 @@
 
 #define COLUMN 16
 
-static enum print_colour colour_of(const char *event)
+enum print_colour event_line_colour(const char *event)
 {
 	static const struct {
 		const char *event;
@@ -38,6 +38,6 @@ void event_line_show(const json_t *event, const char *whom)
 	if (times > 1)
 		snprintf(again, sizeof(again), " (%lld times, last at %s)", times,
 			 print_clock(last, json_real_value(json_object_get(event, "last"))));
-	print_item(colour_of(what), COLUMN, print_clock(at, json_real_value(json_object_get(event, "time"))),
+	print_item(event_line_colour(what), COLUMN, print_clock(at, json_real_value(json_object_get(event, "time"))),
 		   "%s%s%s: %s%s", whom, *whom ? " " : "", what, client_text(event, "text"), again);
 }

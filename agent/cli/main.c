@@ -16,17 +16,18 @@
 #include "holdfast/abi.h"
 #include "holdfast/control.h"
 
+/* Above all characters, so that getopt's short options are never taken for one. */
 enum option_flag {
-	OPTION_JSON = 0x1,
-	OPTION_CONFIG = 0x2,
-	OPTION_SOCKET = 0x4,
-	OPTION_FOREGROUND = 0x8,
-	OPTION_FORCE = 0x10,
-	OPTION_HELP = 0x20,
-	OPTION_KEYS = 0x40,
-	OPTION_KEY = 0x80,
-	OPTION_DIR = 0x100,
-	OPTION_DAYS = 0x200,
+	OPTION_JSON = 0x100,
+	OPTION_CONFIG = 0x200,
+	OPTION_SOCKET = 0x400,
+	OPTION_FOREGROUND = 0x800,
+	OPTION_FORCE = 0x1000,
+	OPTION_HELP = 0x2000,
+	OPTION_KEYS = 0x4000,
+	OPTION_KEY = 0x8000,
+	OPTION_DIR = 0x10000,
+	OPTION_DAYS = 0x20000,
 };
 
 struct command {
@@ -90,12 +91,14 @@ static const struct command commands[] = {
 	  "  holdfast explain 2001:db8::1 --json | jq '.pairs[].events'\n",
 	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, explain_command },
 	{ "watch", "What happens to peers, as it happens", "holdfast watch [ADDRESS] [--json]",
-	  "Shows each step of all pairs, or those of one address, until it is interrupted;\n"
-	  "the ten latest of before come first.\n"
-	  "It waits when the agent is started anew. --json writes one object a line.\n"
+	  "On a terminal: a screen with the pairs by state, packets per second and the\n"
+	  "latest steps, drawn anew until q is pressed. Else, or with --json, a line for\n"
+	  "each step of all pairs, or those of one address, until it is interrupted; the\n"
+	  "ten latest of before come first. It waits when the agent is started anew.\n"
 	  "\n"
 	  "Examples:\n"
 	  "  holdfast watch\n"
+	  "  holdfast watch 192.0.2.7 | tee steps\n"
 	  "  holdfast watch --json | jq -c 'select(.event == \"failed\")'\n",
 	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET, watch_command },
 	{ "connect", "Make an address secure now, before a packet needs it", "holdfast connect ADDRESS [--json]",
@@ -290,7 +293,7 @@ static int version_command(const struct cli *cli, int argc, char **argv)
 
 /* ---- the command line ------------------------------------------------------------------------ */
 
-static const char *option_name(int flag)
+static const char *option_word(int flag)
 {
 	for (const struct option *option = long_options; option->name; option++)
 		if (option->val == flag)
@@ -298,7 +301,7 @@ static const char *option_name(int flag)
 	return "?";
 }
 
-static int refuse_option(const struct command *command, const char *word)
+static int refuse_word(const struct command *command, const char *word)
 {
 	const char *names[sizeof(long_options) / sizeof(long_options[0])], *meant;
 	size_t count = 0;
@@ -310,6 +313,28 @@ static int refuse_option(const struct command *command, const char *word)
 	if (meant)
 		return cli_usage(command->name, "%s has no option %s: did you mean --%s?", command->name, word, meant);
 	return cli_usage(command->name, "%s has no option %s", command->name, word);
+}
+
+/* What getopt did not understand: `optopt` is 0 for a long option, the character of a short one, or a flag. */
+static int refuse_option(const struct command *command, const char *word)
+{
+	char option[32];
+
+	if (optopt >= OPTION_JSON)
+		return cli_usage(command->name, "--%s takes no value", option_word(optopt));
+	if (!optopt)
+		return refuse_word(command, word);
+	snprintf(option, sizeof(option), "-%c", optopt);
+	return refuse_word(command, option);
+}
+
+/* An option of another command. */
+static int refuse_flag(const struct command *command, int flag)
+{
+	char option[32];
+
+	snprintf(option, sizeof(option), "--%s", option_word(flag));
+	return refuse_word(command, option);
 }
 
 /* Fills `cli` and leaves optind at the words. Returns -1 to go on, else the exit code. */
@@ -328,7 +353,9 @@ static int read_options(struct cli *cli, const struct command *command, int argc
 			return EXIT_DONE;
 		}
 		if (!(command->options & (unsigned int)flag))
-			return cli_usage(command->name, "%s has no option --%s", command->name, option_name(flag));
+			return refuse_flag(command, flag);
+		if (optarg && !*optarg)
+			return cli_usage(command->name, "--%s needs a value", option_word(flag));
 		cli->json |= flag == OPTION_JSON;
 		cli->foreground |= flag == OPTION_FOREGROUND;
 		cli->force |= flag == OPTION_FORCE;

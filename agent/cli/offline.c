@@ -13,15 +13,15 @@
 #include "daemon/config.h"
 #include "holdfast/control.h"
 
-char *offline_socket(const struct cli *cli)
+int offline_socket(const struct cli *cli, char **path, struct err *err)
 {
 	OWN(config_free) struct config config = { 0 };
+	int rc = cli->socket ? 0 : config_load(&config, cli->config, err);
 
-	if (cli->socket)
-		return strdup(cli->socket);
-	if (config_load(&config, cli->config, NULL) < 0)
-		return strdup(CONTROL_SOCKET);
-	return TAKE(config.control_socket);
+	if (rc < 0)
+		return rc;
+	*path = cli->socket ? strdup(cli->socket) : TAKE(config.control_socket);
+	return 0;
 }
 
 int offline_policy_list(const struct cli *cli, json_t **answer, struct err *err)

@@ -14,10 +14,10 @@
 #include "cli/cli.h"
 
 /*
- * offline_socket is the control socket's path: what was asked for, or what the configuration says, or the default when
- * that cannot be read. Owned by the caller; NULL when memory ran out.
+ * offline_socket finds the control socket: what was asked for, or what the configuration says. *path is owned by the caller; NULL when
+ * memory ran out.
  */
-char *offline_socket(const struct cli *cli);
+int offline_socket(const struct cli *cli, char **path, struct err *err);
 
 /* offline_policy_list and offline_policy_test answer like the agent, from the policy files. */
 int offline_policy_list(const struct cli *cli, json_t **answer, struct err *err);

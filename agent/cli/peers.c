@@ -10,21 +10,13 @@
 #include "cli/client.h"
 #include "cli/event_line.h"
 #include "cli/print.h"
+#include "cli/show.h"
 #include "holdfast/control.h"
 
 #define COLUMN 13
 
 /* Of the table: an address this long at most stands beside the rest, an IPv6 address may need a line of its own. */
 #define PEER_WIDTH 24
-
-static enum print_colour colour_of(const char *state)
-{
-	if (strcmp(state, "secure") == 0)
-		return PRINT_GOOD;
-	if (strcmp(state, "denied") == 0)
-		return PRINT_BAD;
-	return strcmp(state, "clear") == 0 ? PRINT_WARN : PRINT_PLAIN;
-}
 
 static const char *octets_of(char out[PRINT_SPAN_MAX], const json_t *pair, const char *direction)
 {
@@ -44,7 +36,7 @@ static void show_row(const json_t *pair)
 	print_text(PRINT_PLAIN, "%-*s", PEER_WIDTH, remote);
 	if (strlen(remote) > PEER_WIDTH)
 		print_text(PRINT_PLAIN, "\n%*s", PEER_WIDTH, "");
-	print_text(colour_of(client_text(pair, "state")), " %-9.9s", client_text(pair, "state"));
+	print_text(show_state_colour(client_text(pair, "state")), " %-9.9s", client_text(pair, "state"));
 	snprintf(proof, sizeof(proof), "%s%s%s", *client_text(pair, "key") ? source : "-",
 		 *client_text(pair, "key") && *name ? ", " : "", *client_text(pair, "key") ? name : "");
 	print_text(PRINT_PLAIN, " %-10s %-18.18s %6s %8s\n", print_span(span, (uint64_t)client_number(pair, "since")),
@@ -90,7 +82,7 @@ static void show_pair(const json_t *pair)
 	char span[PRINT_SPAN_MAX], until[PRINT_SPAN_MAX] = "";
 
 	print_text(PRINT_BOLD, "%s -> %s: ", client_text(pair, "local"), client_text(pair, "remote"));
-	print_text(colour_of(state), "%s", *state ? state : "not known now");
+	print_text(show_state_colour(state), "%s", *state ? state : "not known now");
 	print_text(PRINT_PLAIN, "%s%s\n", *state ? " for " : "",
 		   *state ? print_span(span, (uint64_t)client_number(pair, "since")) : "");
 	if (json_is_integer(left))

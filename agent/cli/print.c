@@ -14,17 +14,25 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "holdfast/control.h"
 
 #define TEXT_MAX 4096
 
 static bool coloured;
 
+bool print_is_screen(int fd)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(fd) && term && *term && strcmp(term, "dumb") != 0;
+}
+
 void print_setup(void)
 {
-	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+	const char *no_color = getenv("NO_COLOR");
 
-	coloured = isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
+	coloured = print_is_screen(STDOUT_FILENO) && !(no_color && *no_color);
 }
 
 static void begin(enum print_colour colour)
@@ -34,6 +42,7 @@ static void begin(enum print_colour colour)
 		[PRINT_WARN] = "\033[33m", [PRINT_BAD] = "\033[31m",
 	};
 
+	progress_clear();
 	if (coloured)
 		fputs(codes[colour], stdout);
 }
@@ -156,6 +165,7 @@ const char *print_clock(char out[PRINT_SPAN_MAX], double seconds)
 
 void print_json(json_t *json)
 {
+	progress_clear();
 	json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(13));
 	putchar('\n');
 	json_decref(json);
@@ -163,6 +173,7 @@ void print_json(json_t *json)
 
 int cli_fail(const struct cli *cli, const struct err *err)
 {
+	progress_clear();
 	if (cli->json)
 		print_json(json_pack("{ss}", CONTROL_ERROR, err->text)
 				   ?: json_pack("{ss}", CONTROL_ERROR, "the reason is not text"));

@@ -7,6 +7,7 @@
 #define CLI_PRINT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,9 @@ enum print_colour {
 
 /* print_setup decides about colour: stdout is a terminal, NO_COLOR (no-color.org) is not set, TERM is not dumb. */
 void print_setup(void);
+
+/* print_is_screen is true when that is a terminal on which one can move about. */
+bool print_is_screen(int fd);
 
 /* print_text writes to stdout. Control characters in what was formatted become '?', except newlines in `format` itself. */
 __attribute__((format(printf, 2, 3))) void print_text(enum print_colour colour, const char *format, ...);

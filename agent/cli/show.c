@@ -8,10 +8,11 @@
 
 #include "cli/client.h"
 #include "cli/print.h"
+#include "cli/show.h"
 #include "holdfast/control.h"
 
 #define COLUMN 15
-#define LIST_MAX 2048
+#define LIST_MAX SHOW_LIST_MAX
 
 /* A counter or state by its field, and how a person would call it. */
 struct word {
@@ -96,6 +97,21 @@ static void list_counters(char list[LIST_MAX], const json_t *json, const struct 
 		snprintf(one, sizeof(one), "%lld %s", number, words[i].text);
 		append(list, one);
 	}
+}
+
+void show_states(char out[SHOW_LIST_MAX], const json_t *peers)
+{
+	*out = '\0';
+	list_counters(out, peers, states, COUNT(states));
+}
+
+enum print_colour show_state_colour(const char *state)
+{
+	if (strcmp(state, "secure") == 0)
+		return PRINT_GOOD;
+	if (strcmp(state, "denied") == 0)
+		return PRINT_BAD;
+	return strcmp(state, "clear") == 0 ? PRINT_WARN : PRINT_PLAIN;
 }
 
 static void show_counters(const char *label, const json_t *json, const struct word *words, size_t count,

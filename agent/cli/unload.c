@@ -8,6 +8,7 @@
 
 #include "cli/client.h"
 #include "cli/print.h"
+#include "cli/progress.h"
 #include "dataplane/dataplane.h"
 #include "holdfast/control.h"
 #include "netlink/netlink.h"
@@ -42,6 +43,7 @@ static int unload(unsigned int *states, unsigned int *policies, struct err *err)
 	__attribute__((cleanup(close_netlink))) struct netlink *nl = NULL;
 	int rc = netlink_open(&nl, &no_events, NULL, err);
 
+	progress_show("taking away programs, maps, SAs and policies ...");
 	if (rc == 0)
 		rc = dataplane_unload(err);
 	if (rc == 0)

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `holdfast watch [ADDRESS]` and `holdfast connect ADDRESS`: steps as they happen. The agent is asked a few times a second and keeps the
+ * `holdfast watch [ADDRESS]` and `holdfast connect ADDRESS`: steps as they happen, a line each; on a terminal `watch` is view.c's. The agent is asked a few times a second and keeps the
  * latest steps of all pairs for that; what was too much for it is said, not hidden.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/addr.h"
 #include "cli/client.h"
 #include "cli/event_line.h"
 #include "cli/print.h"
+#include "cli/progress.h"
+#include "cli/view.h"
 #include "holdfast/control.h"
 
 /* Fast enough to look live, and one small answer each. */
@@ -105,6 +108,8 @@ int watch_command(const struct cli *cli, int argc, char **argv)
 		return cli_usage("watch", "watch takes one address, or none");
 	if (argc && addr_parse(&only, argv[0], &err) < 0)
 		return cli_usage("watch", "%s", err.text);
+	if (!cli->json && print_is_screen(STDOUT_FILENO))
+		return view_run(cli, argc ? &only : NULL, &err) < 0 ? cli_fail(cli, &err) : EXIT_DONE;
 	return watch(cli, argc ? &only : NULL, &err) < 0 ? cli_fail(cli, &err) : EXIT_FAILED;
 }
 
@@ -149,6 +154,9 @@ static int wait_for_end(const struct cli *cli, json_t **pair, const json_t *begu
 			rc = find_pair(cli, pair, client_text(begun, "local"), client_text(begun, "remote"), err);
 		if (rc < 0 || !*pair || is_settled(client_text(*pair, "state")))
 			break;
+		if (i * POLL_MS >= 1000)
+			progress_show("  %s for %d s, %d s at most ...", client_text(*pair, "state"),
+				      i * POLL_MS / 1000, CONNECT_SECONDS);
 		nap();
 	}
 	if (rc == 0 && !cli->json)

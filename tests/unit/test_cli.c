@@ -4,28 +4,22 @@
  * a fixed struct listens on a socket of its own. Nothing here lets a real agent start: that would attach to this machine.
  * Skipped when the binary is not built.
  */
-#include <errno.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <event2/event.h>
+#include <jansson.h>
 
 #include "base/own.h"
+#include "cardboard.h"
 #include "cli/print.h"
-#include "control/answer.h"
-#include "control/control.h"
-#include "control/status.h"
-#include "holdfast/control.h"
 
 #define OUT_MAX 65536
 
@@ -304,69 +298,6 @@ static void test_doctor(void **state)
 
 /* ---- with an agent --------------------------------------------------------------------------- */
 
-static json_t *answer(void *arg, const json_t *request)
-{
-	static const char *const problems[] = { "interface \x1b[31mred\x07 refused" };
-	static char names[64][16];
-	static const char *interfaces[64];
-	struct status status = { .pid = 4242,
-				 .uptime_s = 93784,
-				 .kernel = "6.12.107",
-				 .attach = "tcx",
-				 .interfaces = interfaces,
-				 .interface_count = 64,
-				 .prefixes = { 0, 0, 7, 3, 0 },
-				 .fallback = HF_GROUP_CLEAR,
-				 .slots = { 3, 16384 },
-				 .problems = problems,
-				 .problem_count = 1 };
-	const char *command = json_string_value(json_object_get(request, CONTROL_COMMAND));
-
-	(void)arg;
-	if (strcmp(command, CONTROL_PING) == 0)
-		return answer_ping(4242);
-	if (strcmp(command, CONTROL_STATUS) != 0)
-		return answer_error("not today");
-	for (int i = 0; i < 64; i++) {
-		snprintf(names[i], sizeof(names[i]), "interface%d", i);
-		interfaces[i] = names[i];
-	}
-	status.core.by_state[PEER_SECURE] = 17;
-	status.packets.out_esp = 12345;
-	status.packets.drop_slots_full = 9;
-	return status_json(&status);
-}
-
-/* Starts an agent of cardboard in a child; returns its pid once its socket listens. */
-static pid_t start_agent(void)
-{
-	char path[128];
-	pid_t child;
-
-	snprintf(path, sizeof(path), "%s/control.sock", folder);
-	child = fork();
-	if (child == 0) {
-		struct event_base *base = event_base_new();
-		struct control *control;
-
-		/* A test that fails or skips leaves by a jump: nobody would stop the child then. */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (!base || control_open(&control, base, path, answer, NULL, NULL) < 0)
-			_exit(1);
-		event_base_dispatch(base);
-		_exit(0);
-	}
-	for (int i = 0; i < 500 && access(path, F_OK) < 0; i++)
-		usleep(10000);
-	return child;
-}
-
-static void stop_agent(pid_t child)
-{
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
-}
-
 static void expect_status(void)
 {
 	assert_int_equal(code, 0);
@@ -388,9 +319,12 @@ static void expect_status(void)
 
 static void test_with_agent(void **state)
 {
-	pid_t agent = start_agent();
+	char path[128];
+	pid_t agent;
 
 	(void)state;
+	snprintf(path, sizeof(path), "%s/control.sock", folder);
+	agent = cardboard_start(path);
 	run("status --config $D/holdfast.conf");
 	expect_status();
 	run("status --json --config $D/holdfast.conf");
@@ -405,7 +339,7 @@ static void test_with_agent(void **state)
 	run("policy test 192.0.2.7 --config $D/holdfast.conf");
 	assert_int_equal(code, 1);
 	assert_string_equal(errors, "holdfast: not today\n");
-	stop_agent(agent);
+	cardboard_stop(agent);
 	run("policy test 192.0.2.7 --config $D/holdfast.conf");
 	assert_int_equal(code, 0);
 }
