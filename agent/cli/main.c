@@ -185,10 +185,13 @@ static const struct command commands[] = {
 	  "Examples:\n"
 	  "  systemctl stop holdfast && holdfast unload\n",
 	  OPTION_JSON | OPTION_CONFIG | OPTION_SOCKET | OPTION_FORCE, unload_command },
-	{ "help", "This list, or the help of a command", "holdfast help [COMMAND]",
+	{ "help", "This list, or the help of a command", "holdfast help [COMMAND] [--json]",
+	  "With --json the whole table: each command's summary, usage and options.\n"
+	  "\n"
 	  "Examples:\n"
-	  "  holdfast help policy\n",
-	  0, help_command },
+	  "  holdfast help policy\n"
+	  "  holdfast help --json | jq -r '.commands[].usage'\n",
+	  OPTION_JSON, help_command },
 	{ "version", "Version of the program", "holdfast version [--json]",
 	  "Examples:\n"
 	  "  holdfast version\n",
@@ -263,15 +266,39 @@ static void show_commands(void)
 	       "holdfast-directory(5).\n");
 }
 
+/* What completion, manual and README are compared with (tests/tidy/commands). */
+static json_t *command_json(const struct command *command)
+{
+	json_t *options = json_array();
+
+	for (const struct option *option = long_options; option->name; option++)
+		if (option->val == OPTION_HELP || (command->options & (unsigned int)option->val))
+			json_array_append_new(options, json_string(option->name));
+	return json_pack("{ss ss ss ss so}", "name", command->name, "summary", command->summary, "usage",
+			 command->usage, "help", command->help, "options", options);
+}
+
+static int show_json(const struct command *only)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (!only || only == &commands[i])
+			json_array_append_new(list, command_json(&commands[i]));
+	print_json(json_pack("{so}", "commands", list));
+	return EXIT_DONE;
+}
+
 static int help_command(const struct cli *cli, int argc, char **argv)
 {
 	const struct command *command = argc == 1 ? find_command(argv[0]) : NULL;
 
-	(void)cli;
 	if (argc > 1)
 		return cli_usage(NULL, "help takes one command");
 	if (argc == 1 && !command)
 		return refuse_command(argv[0]);
+	if (cli->json)
+		return show_json(command);
 	if (command)
 		show_help(command);
 	else

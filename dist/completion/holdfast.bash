@@ -25,7 +25,7 @@ _holdfast() {
 		policy) words='--json --config --socket --help' ;;
 		decode) words='--keys --json --help' ;;
 		unload) words='--force --json --config --socket --help' ;;
-		version) words='--json --help' ;;
+		help | version) words='--json --help' ;;
 		esac
 	elif [[ $command == decode ]]; then
 		compopt -o filenames 2>/dev/null
