@@ -5,10 +5,10 @@
 #include "daemon/policies.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "base/own.h"
@@ -96,6 +96,7 @@ static int load_lines(struct policy *policy, enum hf_group group, FILE *file, co
 static int load_group(struct policy *policy, char **path, enum hf_group group, const char *folder, struct err *err)
 {
 	OWN(close_file) FILE *file = NULL;
+	struct stat status;
 
 	if (asprintf(path, "%s/%s", folder, group_name(group)) < 0) {
 		*path = NULL;
@@ -104,9 +105,9 @@ static int load_group(struct policy *policy, char **path, enum hf_group group, c
 	file = fopen(*path, "re");
 	if (file)
 		return load_lines(policy, group, file, *path, err);
-	/* A link that leads nowhere is a file that was meant to be there. */
-	if (errno != ENOENT || faccessat(AT_FDCWD, *path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return err_set(err, -errno, "%s: cannot be read (%s): make it readable for root, or remove it", *path,
+	/* A link that leads nowhere is a file that was meant to be there. Not -ENOENT, which is a folder that nobody made. */
+	if (errno != ENOENT || lstat(*path, &status) == 0)
+		return err_set(err, -EINVAL, "%s: cannot be read (%s): make it readable for root, or remove it", *path,
 			       strerror(errno));
 	free(TAKE(*path));
 	return 0;
