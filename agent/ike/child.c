@@ -44,7 +44,7 @@ struct kid *kid_new(struct ike *ike, struct sa *sa, uint32_t spi_in_be, uint64_t
 	sa->kids = handle.index + 1;
 	kid->child.spi_in_be = spi_in_be;
 	kid->rekey_ns = nstime_add(now, life);
-	kid->drop_ns = NSTIME_NEVER;
+	kid->drop_ns = kid->unproven_ns = NSTIME_NEVER;
 	return kid;
 }
 
@@ -140,6 +140,12 @@ void kid_installed(struct kid *kid)
 	if (kid->state == KID_INSTALLING)
 		kid->state = kid->heir ? KID_REPLACED : KID_UP;
 	forget_keys(kid);
+}
+
+void kid_all_proven(struct ike *ike, struct sa *sa)
+{
+	for (struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next))
+		kid->unproven_ns = NSTIME_NEVER;
 }
 
 void kid_use(struct ike *ike, struct kid *kid)

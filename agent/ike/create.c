@@ -149,7 +149,7 @@ static int find_old(struct ike *ike, const struct sa *sa, const struct notify *r
 	return (*old)->state == KID_UP ? 0 : NOTIFY_TEMPORARY_FAILURE;
 }
 
-static void refuse(struct ike *ike, struct sa *sa, int notify, const struct notify *rekey, uint16_t group, uint64_t now)
+void create_refuse(struct ike *ike, struct sa *sa, int notify, const struct notify *rekey, uint16_t group, uint64_t now)
 {
 	uint8_t wanted[2] = { (uint8_t)(group >> 8), (uint8_t)group };
 	struct message message;
@@ -210,7 +210,7 @@ void create_on_request(struct ike *ike, struct received *in, uint64_t now)
 
 	rekey_follow(ike, sa, now);
 	if (sa->state != SA_ESTABLISHED || sa->loser || sa->wants & WANT_CLOSE) {
-		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, NULL, KE_NONE, now);
+		create_refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, NULL, KE_NONE, now);
 		return;
 	}
 	if (!chain_has(&in->chain, SLOT_TSI) && !chain_has(&in->chain, SLOT_TSR)) {
@@ -225,7 +225,7 @@ void create_on_request(struct ike *ike, struct received *in, uint64_t now)
 		uint16_t group = work ? work->suite.ke : KE_NONE;
 
 		work_free(ike, &sa->peer_work);
-		refuse(ike, sa, rc > 0 ? rc : NOTIFY_TEMPORARY_FAILURE, rekey, group, now);
+		create_refuse(ike, sa, rc > 0 ? rc : NOTIFY_TEMPORARY_FAILURE, rekey, group, now);
 	}
 }
 
@@ -264,10 +264,12 @@ static void respond(struct ike *ike, struct sa *sa, struct kid *kid, int error, 
 			ours->rival = 0;
 		kid_remove(ike, kid);
 		work_free(ike, &sa->peer_work);
-		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, NULL, KE_NONE, now);
+		create_refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, NULL, KE_NONE, now);
 		return;
 	}
 	kid_installed(kid);
+	/* A request about a child that the peer does not know yet is answered as if there were none; it asks again so long. */
+	kid->unproven_ns = nstime_add(now, IKE_REPLACED_LIFE);
 	work_free(ike, &sa->peer_work);
 	if (send_response(ike, sa, EXCHANGE_CREATE_CHILD_SA, &message, now)) {
 		sa_drop(ike, sa, IKE_OUR_TROUBLE, now);

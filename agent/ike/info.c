@@ -235,7 +235,7 @@ void info_unknown(struct ike *ike, const struct ike_path *path, const struct hea
 	 */
 	if (sa_find(ike, request->spi_i) || sa_find(ike, request->spi_r))
 		return;
-	if (!memcmp(ike->options.crash_secret, none, sizeof(none)) || !quota_error(ike, now) ||
+	if (!memcmp(ike->options.crash_secret, none, sizeof(none)) || !quota_error(ike, &path->remote, now) ||
 	    is_coming(ike, request->spi_i) ||
 	    crash_token_make(token, ike->options.crash_secret, request->spi_i, request->spi_r))
 		return;

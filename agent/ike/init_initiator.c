@@ -85,7 +85,7 @@ static void on_other_group(struct ike *ike, struct sa *sa, struct work *work, co
  */
 static bool was_tried(const struct work *work, const uint8_t spi_r[SPI_LEN])
 {
-	for (unsigned int i = 0; i < work->candidates; i++)
+	for (unsigned int i = 0; i < work->followed && i < IKE_TRIED_MAX; i++)
 		if (memcmp(work->tried[i], spi_r, SPI_LEN) == 0)
 			return true;
 	return false;
@@ -146,21 +146,42 @@ static int fill_candidate(struct ike *ike, struct sa *sa, const struct sa *mothe
 	return rc;
 }
 
+/*
+ * The candidate whose place the next answer may have: of those that had their chance the one that had it first. None before that: who
+ * floods us after the real answer does not drive that one out.
+ */
+static struct sa *find_vain(const struct ike *ike, const struct sa *mother)
+{
+	struct sa *vain = NULL;
+
+	for (struct sa *at = sa_find(ike, mother->spi_i); at; at = sa_at(ike, at->sibling))
+		if (at->mother == sa_ref(ike, mother) && at->request.tries >= IKE_CANDIDATE_TRIES &&
+		    (!vain || at->started_ns < vain->started_ns))
+			vain = at;
+	return vain;
+}
+
 static void follow_up(struct ike *ike, struct sa *mother, const struct ike_path *path, const struct header *header,
 		      struct view datagram, const struct chain *chain, uint64_t now)
 {
 	struct work *mothers = sa_work(ike, mother);
+	const struct bucket answers = mothers->answers;
+	const unsigned int others = sa_candidates(ike, mother);
+	struct sa *vain = others < IKE_CANDIDATES_MAX ? NULL : find_vain(ike, mother);
 	struct init_response response;
 	struct sa *sa;
 
-	if (mothers->candidates >= IKE_CANDIDATES_MAX || was_tried(mothers, header->spi_r) ||
-	    read_response(ike, &response, mothers, chain)) {
+	if ((others >= IKE_CANDIDATES_MAX && !vain) || was_tried(mothers, header->spi_r) ||
+	    read_response(ike, &response, mothers, chain) ||
+	    !bucket_take(&mothers->answers, IKE_ANSWER_SPAN, IKE_CANDIDATES_MAX, now)) {
 		ike->counts.dropped++;
 		return;
 	}
 	sa = sa_new(ike, true, &mother->path, now);
-	if (!sa)
+	if (!sa) {
+		mothers->answers = answers;
 		return;
+	}
 	memcpy(sa->spi_i, mother->spi_i, SPI_LEN);
 	memcpy(sa->spi_r, header->spi_r, SPI_LEN);
 	sa->state = SA_KEY_AWAITED;
@@ -168,12 +189,19 @@ static void follow_up(struct ike *ike, struct sa *mother, const struct ike_path 
 	/* A key that is none makes no candidate: it neither takes a place nor stops the clock. */
 	if (sa_index_spi(ike, sa) || fill_candidate(ike, sa, mother, mothers, &response, datagram)) {
 		ike->counts.dropped++;
+		mothers->answers = answers;
 		sa_free(ike, sa);
 		return;
 	}
-	memcpy(mothers->tried[mothers->candidates++], header->spi_r, SPI_LEN);
-	/* It came from somewhere: ask again only if it leads nowhere for a while, or a loaded peer makes two of one. */
-	mother->request.again_ns = nstime_add(now, CANDIDATE_WAIT);
+	if (vain)
+		sa_free(ike, vain);
+	memcpy(mothers->tried[mothers->followed++ % IKE_TRIED_MAX], header->spi_r, SPI_LEN);
+	/*
+	 * It came from somewhere: ask again only if it leads nowhere for a while, or a loaded peer makes two of one. Counted from when we
+	 * asked: answers that go on coming may be there to keep us from asking.
+	 */
+	if (mother->request.again_ns < nstime_add(mother->sent_ns, CANDIDATE_WAIT))
+		mother->request.again_ns = nstime_add(mother->sent_ns, CANDIDATE_WAIT);
 	sa_schedule(ike, mother);
 	/* From the next message on both ports are the encapsulation port (RFC 7296 2.23). */
 	if (sa->features & FEATURE_ENCAP && sa->path.local_port == ike->options.port) {

@@ -25,7 +25,7 @@ void init_refuse(struct ike *ike, const struct ike_path *path, const struct head
 	struct message message;
 
 	ike->counts.dropped++;
-	if (!quota_error(ike, now))
+	if (!quota_error(ike, &path->remote, now))
 		return;
 	answer_start(ike, &message, header);
 	message_notify(&message, PROTOCOL_NONE, type, VIEW_NONE, data);

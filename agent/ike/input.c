@@ -13,16 +13,6 @@
 
 /* ---- fragments ---- */
 
-/* The one begun longest ago, if that is so long that its sender must have given up. */
-static void forget_oldest(struct ike *ike, uint64_t now)
-{
-	uint32_t oldest = pool_first(&ike->reassemblies);
-	const struct assembling *assembling = oldest == POOL_NONE ? NULL : pool_at(&ike->reassemblies, oldest);
-
-	if (assembling && now >= nstime_add(assembling->started_ns, IKE_REASSEMBLY_LIFE))
-		input_forget_fragments(ike, pool_at(&ike->sas, assembling->sa));
-}
-
 static struct assembling *assembling_of(struct ike *ike, struct sa *sa, uint64_t now)
 {
 	struct assembling *assembling;
@@ -30,16 +20,21 @@ static struct assembling *assembling_of(struct ike *ike, struct sa *sa, uint64_t
 
 	if (sa->reassembly)
 		return pool_at(&ike->reassemblies, sa->reassembly - 1);
-	if (pool_count(&ike->reassemblies) == IKE_REASSEMBLIES)
-		forget_oldest(ike, now);
 	handle = pool_take(&ike->reassemblies);
 	if (!handle.generation)
 		return NULL;
 	sa->reassembly = handle.index + 1;
 	assembling = pool_get(&ike->reassemblies, handle);
-	assembling->sa = sa_ref(ike, sa) - 1;
-	assembling->started_ns = now;
+	assembling->drop_ns = nstime_add(now, IKE_REASSEMBLY_LIFE);
+	sa_schedule(ike, sa);
 	return assembling;
+}
+
+uint64_t input_fragments_end(const struct ike *ike, const struct sa *sa)
+{
+	const struct assembling *assembling = sa->reassembly ? pool_at(&ike->reassemblies, sa->reassembly - 1) : NULL;
+
+	return assembling ? assembling->drop_ns : NSTIME_NEVER;
 }
 
 void input_forget_fragments(struct ike *ike, struct sa *sa)
@@ -295,6 +290,9 @@ static void handle(struct ike *ike, struct received *in, uint64_t now)
 		return;
 	}
 	follow_path(ike, in->sa, in->path);
+	/* Who asks the next thing has our last answer (window 1). */
+	if (!response)
+		kid_all_proven(ike, in->sa);
 	row->handler(ike, in, now);
 }
 

@@ -77,6 +77,7 @@ struct kid {
 	uint8_t low_nonce[NONCE_LEN]; /* the lower of Ni and Nr of the exchange that made it, cut */
 	uint64_t rekey_ns;	      /* when its successor is due; NSTIME_NEVER */
 	uint64_t drop_ns;	      /* when a replaced one goes without Delete; NSTIME_NEVER */
+	uint64_t unproven_ns; /* until then the peer may lack our answer that made it; NSTIME_NEVER: it has it */
 };
 
 /* ---- IKE SAs ---- */
@@ -208,9 +209,10 @@ struct work {
 	struct blob peer_nonce, peer_ke;
 	struct blob init_i, init_r; /* IKE_SA_INIT messages, from SPIi on */
 	struct blob cookie;
-	unsigned int cookie_rounds, ke_rounds, candidates;
-	uint8_t tried[IKE_CANDIDATES_MAX][SPI_LEN]; /* SPIs of the candidates so far */
-	unsigned int rounds_left;		    /* IKE_INTERMEDIATE still to come */
+	unsigned int cookie_rounds, ke_rounds, followed;
+	uint8_t tried[IKE_TRIED_MAX][SPI_LEN]; /* SPIs of the last answers that were followed up, of `followed` in all */
+	struct bucket answers;		       /* to be followed up */
+	unsigned int rounds_left;	       /* IKE_INTERMEDIATE still to come */
 	uint8_t intauth_i[PRF_LEN_MAX], intauth_r[PRF_LEN_MAX];
 	bool intauth;
 	struct keymat old_keys; /* responder: before the last IKE_INTERMEDIATE, whose request may come again */
@@ -254,6 +256,7 @@ struct ike {
 	uint32_t output_first, output_count;
 	struct cookie_jar jar;
 	struct bucket errors, work_budget;
+	struct bucket site_errors[IKE_ERROR_SITES]; /* by hash of the site: two that share one share its rate */
 	uint32_t half_open, nulls_count, half_open_max;
 	struct ike_counts counts;
 	/* Buffers of one call. */
@@ -265,8 +268,7 @@ struct ike {
 
 /* Memory of one reassembly. */
 struct assembling {
-	uint32_t sa; /* index of whose it is */
-	uint64_t started_ns;
+	uint64_t drop_ns;
 	struct reassembly state;
 	uint8_t store[IKE_REASSEMBLY_LEN];
 };
@@ -320,7 +322,7 @@ void sa_schedule(struct ike *ike, struct sa *sa);
 void sa_expire(struct ike *ike, struct sa *sa, uint64_t now);
 /* sa_established: authenticated, both ways. Lifetimes start; what was needed only before is freed. */
 void sa_established(struct ike *ike, struct sa *sa, uint64_t now);
-bool sa_has_candidates(const struct ike *ike, const struct sa *mother);
+unsigned int sa_candidates(const struct ike *ike, const struct sa *mother);
 void sa_leave_init(struct ike *ike, struct sa *sa);
 const char *sa_state_name(enum sa_state state);
 uint64_t ike_jitter(struct ike *ike, uint64_t span, unsigned int percent); /* span +- percent */
@@ -333,6 +335,8 @@ void nonce_low(uint8_t out[NONCE_LEN], struct view a, struct view b);
 
 /* input_forget_fragments gives the memory of an incomplete message back. */
 void input_forget_fragments(struct ike *ike, struct sa *sa);
+/* input_fragments_end is when an incomplete message is given up; NSTIME_NEVER without one. */
+uint64_t input_fragments_end(const struct ike *ike, const struct sa *sa);
 
 /* ---- engine.c ---- */
 
@@ -413,6 +417,9 @@ void create_on_request(struct ike *ike, struct received *in, uint64_t now);
 void create_on_response(struct ike *ike, struct received *in, uint64_t now);
 /* create_on_installed: false when no exchange waits for the child. */
 bool create_on_installed(struct ike *ike, struct sa *sa, struct kid *kid, int error, uint64_t now);
+/* create_refuse answers CREATE_CHILD_SA with a notify; `rekey`, of the request, for CHILD_SA_NOT_FOUND; `group` for INVALID_KE_PAYLOAD. */
+void create_refuse(struct ike *ike, struct sa *sa, int notify, const struct notify *rekey, uint16_t group,
+		   uint64_t now);
 void create_start(struct ike *ike, struct sa *sa, struct kid *old, uint64_t now);
 void rekey_start(struct ike *ike, struct sa *sa, uint64_t now);
 void rekey_on_request(struct ike *ike, struct received *in, uint64_t now);
@@ -445,6 +452,8 @@ void kid_up(struct ike *ike, struct kid *kid, bool out, uint32_t replaces_in_be)
 void kid_installed(struct kid *kid);
 /* kid_unlink takes it off its IKE SA's list. */
 void kid_unlink(struct ike *ike, struct kid *kid);
+/* kid_all_proven: the peer has every answer of ours on this IKE SA, so it knows all its children. */
+void kid_all_proven(struct ike *ike, struct sa *sa);
 /* kid_use begins to send with it: CHILD_USE unless it does already. */
 void kid_use(struct ike *ike, struct kid *kid);
 /* kid_linger ends it: out at once, in a little later if another goes on. */
@@ -490,7 +499,8 @@ int quota_enter(struct ike *ike, struct sa *sa);
 void quota_leave(struct ike *ike, struct sa *sa);
 bool quota_work(struct ike *ike, unsigned int cost, uint64_t now);
 void quota_refund(struct ike *ike, unsigned int cost, uint64_t now);
-bool quota_error(struct ike *ike, uint64_t now);
+/* quota_error: whether a stranger gets an unprotected answer. */
+bool quota_error(struct ike *ike, const struct hf_addr *stranger, uint64_t now);
 bool quota_null(struct ike *ike, struct sa *sa);
 void quota_null_leave(struct ike *ike, struct sa *sa);
 uint64_t quota_half_open_life(const struct ike *ike);

@@ -30,9 +30,15 @@
 /* Public-key work for strangers, in X25519 operations of ~30 us each: a fifth of a core. What leads to an SA is given back. */
 #define IKE_WORK_RATE 6400
 #define IKE_WORK_BURST 1600
-/* Unprotected answers (INVALID_IKE_SPI, INVALID_MAJOR_VERSION, NO_PROPOSAL_CHOSEN, INVALID_KE_PAYLOAD, COOKIE aside) per second. */
+/*
+ * Unprotected answers (INVALID_IKE_SPI, INVALID_MAJOR_VERSION, NO_PROPOSAL_CHOSEN, INVALID_KE_PAYLOAD; COOKIE has no bound) per second, and one a
+ * second for a site, which may be a lie: few enough to be of no use against whom it names. Three at once: a host that restarted hears of
+ * several SAs.
+ */
 #define IKE_ERRORS_RATE 10
 #define IKE_ERRORS_BURST 10
+#define IKE_SITE_ERRORS_BURST 3
+#define IKE_ERROR_SITES 256
 /* SAs with NULL authentication: a share of all, and per source (RFC 7619 3). */
 #define IKE_NULL_SHARE 4       /* a quarter */
 #define IKE_NULL_SOURCE_MAX 1  /* IPv4 /32 */
@@ -41,13 +47,19 @@
 /* Messages being put together at the same time: 16 KB each, 1 MB in all. DEVIATION: after authentication, too (RFC 7383 5: 64 KB). */
 #define IKE_REASSEMBLIES 64
 #define IKE_REASSEMBLY_LEN (16 * 1024)
-/* When all are taken, one this old is given up: its sender's last try is over by then, or near. */
+/* An incomplete one is given up after this: its sender's last try is over by then. */
 #define IKE_REASSEMBLY_LIFE (60 * NSTIME_S)
 
 /* ---- the initiator ---- */
 
 /* Responses to one IKE_SA_INIT that are followed up at the same time: the first answer may be a forger's (RFC 7296 2.4). */
 #define IKE_CANDIDATES_MAX 4
+/* One that was asked so often in vain, which takes 3.5 s, gives its place to the next answer. */
+#define IKE_CANDIDATE_TRIES 4
+/* Answers followed up in all: as many as there are places, and one a second. Each costs a key exchange and a signature. */
+#define IKE_ANSWER_SPAN NSTIME_S
+/* Responder's SPIs that are remembered, so that none of them is followed up twice: twice the places, for those that came before. */
+#define IKE_TRIED_MAX 8
 /* COOKIE and INVALID_KE_PAYLOAD rounds of one attempt, each: they are not authenticated either. */
 #define IKE_COOKIE_ROUNDS 3
 #define IKE_KE_ROUNDS 3

@@ -172,9 +172,14 @@ void quota_refund(struct ike *ike, unsigned int cost, uint64_t now)
 		ike->work_budget.full_ns = now;
 }
 
-bool quota_error(struct ike *ike, uint64_t now)
+bool quota_error(struct ike *ike, const struct hf_addr *stranger, uint64_t now)
 {
-	return bucket_take(&ike->errors, NSTIME_S / IKE_ERRORS_RATE, IKE_ERRORS_BURST, now);
+	struct hf_pair site = key_of(stranger, SCOPE_SITE);
+	uint64_t hash = siphash_of(ike->options.table_seed, &site, sizeof(site));
+
+	/* The site's first: what it asks too much must not use up what others get. */
+	return bucket_take(&ike->site_errors[hash % IKE_ERROR_SITES], NSTIME_S, IKE_SITE_ERRORS_BURST, now) &&
+	       bucket_take(&ike->errors, NSTIME_S / IKE_ERRORS_RATE, IKE_ERRORS_BURST, now);
 }
 
 uint64_t quota_half_open_life(const struct ike *ike)

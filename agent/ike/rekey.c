@@ -45,6 +45,7 @@ void rekey_adopt(struct ike *ike, struct sa *old, struct sa *new, uint64_t now)
 		kid->sa = sa_ref(ike, new) - 1;
 		new->kids = kid_ref(ike, kid);
 	}
+	kid_all_proven(ike, new); /* while it waits for an answer nobody rekeys its IKE SA (RFC 7296 2.25.1) */
 	new->wants |= old->wants &(WANT_REKEY_KID | WANT_NEW_KID | WANT_CLOSE | WANT_PROBE);
 	/* What crossing.c knows of the old one holds for this one. */
 	new->established_ns = old->established_ns;
@@ -230,17 +231,6 @@ static int accept(struct ike *ike, struct received *in, struct sa **out, uint16_
 	return 0;
 }
 
-static void refuse(struct ike *ike, struct sa *sa, int notify, uint16_t group, uint64_t now)
-{
-	uint8_t wanted[2] = { (uint8_t)(group >> 8), (uint8_t)group };
-
-	if (send_notify_response(ike, sa, EXCHANGE_CREATE_CHILD_SA, (uint16_t)notify,
-				 notify == NOTIFY_INVALID_KE_PAYLOAD ? VIEW_OF(wanted) : VIEW_NONE, now))
-		sa_drop(ike, sa, IKE_OUR_TROUBLE, now);
-	else if (notify == NOTIFY_INVALID_SYNTAX)
-		sa_drop(ike, sa, IKE_BROKEN, now);
-}
-
 void rekey_on_request(struct ike *ike, struct received *in, uint64_t now)
 {
 	struct sa *sa = in->sa, *new = NULL;
@@ -251,7 +241,7 @@ void rekey_on_request(struct ike *ike, struct received *in, uint64_t now)
 	if (!rc)
 		rc = accept(ike, in, &new, &group, &answer, now);
 	if (rc) {
-		refuse(ike, sa, rc > 0 ? rc : NOTIFY_TEMPORARY_FAILURE, group, now);
+		create_refuse(ike, sa, rc > 0 ? rc : NOTIFY_TEMPORARY_FAILURE, NULL, group, now);
 		return;
 	}
 	sa_established(ike, new, now);

@@ -267,12 +267,13 @@ void sa_free(struct ike *ike, struct sa *sa)
 	pool_put(&ike->sas, pool_handle(&ike->sas, sa));
 }
 
-bool sa_has_candidates(const struct ike *ike, const struct sa *mother)
+unsigned int sa_candidates(const struct ike *ike, const struct sa *mother)
 {
+	unsigned int count = 0;
+
 	for (const struct sa *at = sa_find(ike, sa_own_spi(mother)); at; at = sa_at(ike, at->sibling))
-		if (at->mother == sa_ref(ike, mother))
-			return true;
-	return false;
+		count += at->mother == sa_ref(ike, mother);
+	return count;
 }
 
 /* An answer that led nowhere says nothing about the peer: it may have been a forger's. The attempt goes on (RFC 7296 2.4). */
@@ -284,7 +285,7 @@ static void drop_candidate(struct ike *ike, struct sa *sa, enum ike_reason reaso
 		mother->notify = sa->notify;
 	mother->down_reason = reason; /* what to say if time ends it: the last thing that happened */
 	sa_free(ike, sa);
-	if (mother->request.again_ns == NSTIME_NEVER && !sa_has_candidates(ike, mother))
+	if (mother->request.again_ns == NSTIME_NEVER && !sa_candidates(ike, mother))
 		sa_drop(ike, mother, mother->superseded ? IKE_SUPERSEDED : reason, now);
 }
 
@@ -341,8 +342,9 @@ void sa_schedule(struct ike *ike, struct sa *sa)
 		if (sa->features & FEATURE_NAT_LOCAL)
 			when = nstime_min(when, sa->sent_ns + IKE_KEEPALIVE);
 	}
+	when = nstime_min(when, input_fragments_end(ike, sa));
 	for (const struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next))
-		when = nstime_min(when, nstime_min(kid->rekey_ns, kid->drop_ns));
+		when = nstime_min(when, nstime_min(nstime_min(kid->rekey_ns, kid->drop_ns), kid->unproven_ns));
 	timers_set(&ike->timers, &sa->timer, when);
 }
 
@@ -366,6 +368,8 @@ static void expire_kids(struct ike *ike, struct sa *sa, uint64_t now)
 
 	for (struct kid *kid = kid_at(ike, sa->kids); kid; kid = next) {
 		next = kid_at(ike, kid->next);
+		if (now >= kid->unproven_ns)
+			kid->unproven_ns = NSTIME_NEVER;
 		if (now >= kid->drop_ns && kid->state == KID_INSTALLING) {
 			kid->drop_ns = nstime_add(now, IKE_REPLACED_LIFE); /* an exchange waits for it */
 		} else if (now >= kid->drop_ns && kid->supplanted && !kid->gone) {
@@ -391,6 +395,8 @@ void sa_expire(struct ike *ike, struct sa *sa, uint64_t now)
 	if (!expire_drop(ike, sa, now))
 		return;
 	expire_kids(ike, sa, now);
+	if (now >= input_fragments_end(ike, sa))
+		input_forget_fragments(ike, sa);
 	if (is_rekeyed_by_time(sa) && now >= sa->rekey_ns) {
 		sa->wants |= WANT_REKEY_SA;
 		sa->rekey_ns = NSTIME_NEVER;

@@ -200,7 +200,7 @@ void send_done(struct ike *ike, struct sa *sa)
 static void give_up(struct ike *ike, struct sa *sa, uint64_t now)
 {
 	sa->request.again_ns = NSTIME_NEVER;
-	if (sa->state == SA_INIT_SENT && sa_has_candidates(ike, sa))
+	if (sa->state == SA_INIT_SENT && sa_candidates(ike, sa))
 		return; /* they have their own time */
 	if (sa->state == SA_CLOSING)
 		sa_drop(ike, sa, sa->loser ? IKE_SUPERSEDED : IKE_CLOSED, now);
@@ -226,11 +226,8 @@ void send_retransmit(struct ike *ike, struct sa *sa, uint64_t now)
 	}
 	request->tries++;
 	request->again_ns = nstime_add(now, wait_after(ike, request->tries));
-	/* An attempt that would take no further answer asks no more; it only waits for its time to end. */
-	if (sa->state != SA_INIT_SENT || sa_work(ike, sa)->candidates < IKE_CANDIDATES_MAX) {
-		ike->counts.retransmits++;
-		send_again(ike, sa, &request->message, now);
-	}
+	ike->counts.retransmits++;
+	send_again(ike, sa, &request->message, now);
 	sa_schedule(ike, sa);
 }
 
@@ -245,12 +242,12 @@ static struct kid *find_kid(const struct ike *ike, const struct sa *sa, bool (*i
 
 static bool is_deleting(const struct kid *kid)
 {
-	return kid->state == KID_DELETING;
+	return kid->state == KID_DELETING && kid->unproven_ns == NSTIME_NEVER;
 }
 
 static bool wants_rekey(const struct kid *kid)
 {
-	return kid->rekey_wanted && kid->state == KID_UP;
+	return kid->rekey_wanted && kid->state == KID_UP && kid->unproven_ns == NSTIME_NEVER;
 }
 
 void send_next(struct ike *ike, struct sa *sa, uint64_t now)

@@ -93,7 +93,7 @@ static bool has_end(const struct ike *ike, const struct sa *sa)
 {
 	if (sa->state == SA_ESTABLISHED)
 		return true;
-	return timer_is_set(&sa->timer) || (sa->state == SA_INIT_SENT && sa_has_candidates(ike, sa));
+	return timer_is_set(&sa->timer) || (sa->state == SA_INIT_SENT && sa_candidates(ike, sa));
 }
 
 static void check_sa(const struct ike *ike, struct sum *sum, const struct sa *sa)

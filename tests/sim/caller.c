@@ -101,9 +101,9 @@ void caller_answer(struct world *world, unsigned int index, struct handle sa)
 	if (world->weather.faults && rng_chance(&world->rng, world->weather.refuse_key)) {
 		say(world, index, "has no key for h%u", note->peer);
 	} else if (world->auth == IKE_AUTH_SIGNATURE) {
-		/* For an impostor with an address of its own the list has somebody else's key. */
+		/* For an impostor with an address of its own the list has nobody's key: whoever has it could prove it by way of a mirror. */
 		answer.keys = 1;
-		answer.spki[0] = sign_key_spki(peer->impostor ? world->hosts[0].key : peer->key);
+		answer.spki[0] = sign_key_spki(peer->impostor ? world_nobody() : peer->key);
 	} else if (world->auth == IKE_AUTH_PSK) {
 		answer.psk = secret_of(secret, sizeof(secret), world, index, note->peer);
 	} else {

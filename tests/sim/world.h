@@ -189,6 +189,8 @@ struct world *world_new(void);
 void world_start(struct world *world, uint64_t seed, unsigned int hosts,
 		 void (*plan)(struct world *world, struct ike_options *options, unsigned int host));
 void world_end(struct world *world);
+/* world_nobody is a key that no host has. */
+const struct sign_key *world_nobody(void);
 /* world_impostor adds a host that has the address of host `twin_of` and a key of its own. */
 void world_impostor(struct world *world, unsigned int twin_of);
 void host_stop(struct world *world, unsigned int host);

@@ -176,6 +176,58 @@ static void test_child_not_found(void **state)
 }
 
 /* Child delete, child rekey: TEMPORARY_FAILURE. */
+/*
+ * A new order about a child whose maker has not heard our answer yet: it waits until the maker has. Asked at once, the maker would say that
+ * there is no such child, and make it a moment later.
+ */
+static void test_child_not_known_yet(void **state)
+{
+	(void)state;
+	for (unsigned int close = 0; close < 2; close++) {
+		struct duo_kid *fresh = &duo.host[1].kids[1];
+
+		duo_start(&duo, NULL);
+		duo_connect(&duo, 0);
+		duo_run(&duo);
+		order(0, REKEY_CHILD);
+		duo_deliver(&duo, 0);
+		assert_int_equal(duo.wire_count, 1); /* the answer */
+		assert_int_equal(duo.host[1].kid_count, 2);
+		if (close)
+			ike_close_child(duo.host[1].ike, fresh->handle, duo.now);
+		else
+			ike_rekey_child(duo.host[1].ike, fresh->handle, duo.now);
+		duo_drain(&duo, 1);
+		assert_int_equal(duo.wire_count, 1);
+		assert_settled(!close);
+	}
+}
+
+/* The same, and the maker never says anything again: the order is carried out all the same. */
+static void test_child_not_known_long(void **state)
+{
+	struct sa *sa;
+
+	(void)state;
+	duo_start(&duo, NULL);
+	duo_connect(&duo, 0);
+	duo_run(&duo);
+	sa = hostile_only(&duo, 0);
+	sa->wants |= WANT_NEW_KID; /* without a Delete behind it */
+	ike_probe(duo.host[0].ike, duo.host[0].sa, duo.now);
+	duo_drain(&duo, 0);
+	duo_run(&duo);
+	assert_int_equal(duo.host[1].kid_count, 2);
+	ike_rekey_child(duo.host[1].ike, duo.host[1].kids[1].handle, duo.now);
+	duo_drain(&duo, 1);
+	assert_int_equal(duo.wire_count, 0);
+	duo_pass(&duo, IKE_REPLACED_LIFE - NSTIME_S);
+	assert_int_equal(duo.host[1].child_ups, 2);
+	duo_pass(&duo, 2 * NSTIME_S);
+	assert_int_equal(duo.host[1].child_ups, 3);
+	assert_settled(1);
+}
+
 static void test_child_delete_and_rekey(void **state)
 {
 	struct chain chain;
@@ -397,6 +449,8 @@ int main(void)
 		cmocka_unit_test(test_child_rekey_both),
 		cmocka_unit_test(test_child_rekey_and_late_delete),
 		cmocka_unit_test(test_child_not_found),
+		cmocka_unit_test(test_child_not_known_yet),
+		cmocka_unit_test(test_child_not_known_long),
 		cmocka_unit_test(test_child_delete_and_rekey),
 		cmocka_unit_test(test_child_delete_both),
 		cmocka_unit_test(test_child_and_sa_rekey),

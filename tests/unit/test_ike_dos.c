@@ -344,7 +344,7 @@ static void stranger_says(struct view octets)
 {
 	struct hf_addr from = v4((uint32_t)duo_counts(&duo, 1).datagrams);
 
-	duo.now += NSTIME_S / IKE_ERRORS_RATE;
+	duo.now += NSTIME_S;
 	hostile_from(&duo, 1, &from, octets);
 	assert_true(duo.wire_count <= 1);
 	if (duo.wire_count)
@@ -396,24 +396,55 @@ static void test_cve_2016_5361_amplification(void **state)
 }
 
 /* Unprotected answers are at most ten in a second, whoever asks. */
-static void test_errors_per_second(void **state)
+/* `apart`: how far the askers' addresses lie apart. How many answers they all get at one moment. */
+static unsigned int ask_unprotected(uint32_t apart)
 {
 	uint8_t header[HEADER_LEN + 100] = { 1, 2, 3 };
+	unsigned int sent;
 
-	(void)state;
 	duo_start(&duo, NULL);
 	header[8] = 1;
 	header[17] = 0x30;
 	header[18] = EXCHANGE_IKE_AUTH;
 	header[27] = sizeof(header);
 	for (uint32_t i = 0; i < 200; i++) {
-		struct hf_addr from = v4(i);
+		struct hf_addr from = v4(i * apart);
 
 		header[17] = i % 2 ? 0x30 : 0x20;
 		hostile_from(&duo, 1, &from, VIEW_OF(header));
 		duo.wire_count = 0;
 	}
-	assert_int_equal(duo.sent[1], IKE_ERRORS_BURST);
+	sent = duo.sent[1];
+	duo_end(&duo);
+	return sent;
+}
+
+static void test_errors_per_second(void **state)
+{
+	(void)state;
+	assert_int_equal(ask_unprotected(256), IKE_ERRORS_BURST);
+	assert_int_equal(ask_unprotected(1), IKE_SITE_ERRORS_BURST);
+}
+
+/* A site that asks too much has only its own answers used up, and has them again later. */
+static void test_errors_per_site(void **state)
+{
+	uint8_t header[HEADER_LEN + 100] = { 1, 2, 3, [17] = 0x30, [18] = EXCHANGE_IKE_AUTH };
+	struct hf_addr noisy = v4(0), quiet = v4(256);
+
+	(void)state;
+	duo_start(&duo, NULL);
+	header[8] = 1;
+	header[27] = sizeof(header);
+	for (unsigned int i = 0; i < 100; i++)
+		hostile_from(&duo, 1, &noisy, VIEW_OF(header));
+	assert_int_equal(duo.sent[1], IKE_SITE_ERRORS_BURST);
+	hostile_from(&duo, 1, &quiet, VIEW_OF(header));
+	assert_int_equal(duo.sent[1], IKE_SITE_ERRORS_BURST + 1);
+	duo.now += NSTIME_S;
+	hostile_from(&duo, 1, &noisy, VIEW_OF(header));
+	hostile_from(&duo, 1, &noisy, VIEW_OF(header));
+	assert_int_equal(duo.sent[1], IKE_SITE_ERRORS_BURST + 2);
 	duo_end(&duo);
 }
 
@@ -428,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_work_budget),
 		cmocka_unit_test(test_cve_2016_5361_amplification),
 		cmocka_unit_test(test_errors_per_second),
+		cmocka_unit_test(test_errors_per_site),
 	};
 
 	return cmocka_run_group_tests(tests, hostile_setup, NULL);

@@ -156,7 +156,14 @@ static void test_cve_2016_6381_incomplete_fragments(void **state)
 		hostile_datagram(&duo, 1, sas[i], fragment(sas[i], 1, 3, 100));
 	assert_int_equal(pool_count(&duo.host[1].ike->reassemblies), IKE_REASSEMBLIES);
 	assert_int_equal(sas[count - 1]->reassembly, 0);
-	duo.now += IKE_REASSEMBLY_LIFE;
+	/* Nobody sends the rest: all of it is given back by time alone. */
+	duo.now += IKE_REASSEMBLY_LIFE - 1;
+	ike_expire(duo.host[1].ike, duo.now);
+	assert_int_equal(pool_count(&duo.host[1].ike->reassemblies), IKE_REASSEMBLIES);
+	duo.now++;
+	for (unsigned int i = 0; i < 4; i++)
+		ike_expire(duo.host[1].ike, duo.now);
+	assert_int_equal(pool_count(&duo.host[1].ike->reassemblies), 0);
 	hostile_datagram(&duo, 1, sas[count - 1], fragment(sas[count - 1], 1, 2, 100));
 	assert_int_not_equal(sas[count - 1]->reassembly, 0);
 	hostile_datagram(&duo, 1, sas[count - 1], fragment(sas[count - 1], 2, 2, 100));
