@@ -99,10 +99,9 @@ strongswan_load() {
 	swan "$h" --load-all --clear >"$WORK/swanctl-$h.log" 2>&1 || fail "strongSwan does not take its configuration"
 }
 
-# strongswan HOST PEER [WORD=VALUE]...: charon with the connection loaded, nothing initiated; log in $WORK/charon-HOST.log.
-strongswan() {
-	local h=$1 w conf=
-	for w; do [[ $w != conf=* ]] || conf=${w#conf=}; done
+# charon HOST LOG-LEVEL [LINES]: the daemon without a connection, LINES for its section; log in $WORK/charon-HOST.log.
+charon() {
+	local h=$1
 	foreign_tree "$h" strongswan
 	on "$h" mkdir -p /run/swanctl/{pubkey,private,x509,x509ca,x509ocsp,x509aa,x509ac,x509crl,rsa,ecdsa,pkcs8,pkcs12,bliss}
 	into "$h" /run/strongswan.conf <<-EOF
@@ -112,11 +111,11 @@ strongswan() {
 			filelog {
 				stderr {
 					default = 1
-					ike = 2
+					ike = $2
 					flush_line = yes
 				}
 			}
-			$conf
+			${3:-}
 		}
 		swanctl {
 			load = random openssl pem pkcs1 pkcs8 pubkey
@@ -124,6 +123,13 @@ strongswan() {
 	EOF
 	bg "$h" "charon-$h" env STRONGSWAN_CONF=/run/strongswan.conf /usr/lib/ipsec/charon
 	wait_for 20 on "$h" test -S /run/charon.vici
+}
+
+# strongswan HOST PEER [WORD=VALUE]...: charon with the connection loaded, nothing initiated.
+strongswan() {
+	local w conf=
+	for w; do [[ $w != conf=* ]] || conf=${w#conf=}; done
+	charon "$1" 2 "$conf"
 	strongswan_load "$@"
 }
 
@@ -191,19 +197,24 @@ libreswan_load() {
 		fail "Libreswan does not take its configuration"
 }
 
-# libreswan HOST PEER [WORD=VALUE]...: pluto with the connection loaded, nothing initiated; log in $WORK/pluto-HOST.log.
-libreswan() {
+# pluto HOST: the daemon with the ipsec.conf on standard input, of which it loads what says so; log in $WORK/pluto-HOST.log.
+pluto() {
 	local h=$1
 	foreign_tree "$h" libreswan
 	on "$h" mkdir -p /run/pluto /run/nss /run/ipsec.d
 	nss_of "$h"
 	on "$h" sh -c "cp ${FOREIGN_NSS[$h]}/* /run/nss/"
 	echo "%any : PSK \"$FOREIGN_PSK\"" | into "$h" /run/ipsec.secrets
-	echo "config setup" | into "$h" /run/ipsec.conf
+	into "$h" /run/ipsec.conf
 	bg "$h" "pluto-$h" /usr/libexec/ipsec/pluto --nofork --stderrlog --log-no-time --config /run/ipsec.conf --nssdir /run/nss \
 		--rundir /run/pluto --ipsecdir /run/ipsec.d --secretsfile /run/ipsec.secrets
 	wait_for 20 on "$h" test -S /run/pluto/pluto.ctl
-	whack "$h" --listen >/dev/null
+}
+
+# libreswan HOST PEER [WORD=VALUE]...: pluto with the connection loaded, nothing initiated.
+libreswan() {
+	echo "config setup" | pluto "$1"
+	whack "$1" --listen >/dev/null
 	libreswan_load "$@"
 }
 
