@@ -194,7 +194,7 @@ FORCE:
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
 # tests/run does the counting; the parts leave "passed failed skipped" in $(B)/check/PART.
-.PHONY: check check-unit check-sim sim check-bpf check-net check-vm check-fuzz fuzz-programs analyze bench fuzz tidy demo
+.PHONY: check check-unit check-sim sim check-bpf check-net check-vm check-fuzz fuzz-programs analyze bench fuzz tidy demo mesh
 export HF_SRC := $(CURDIR)
 export HF_BUILD = $(abspath $(B))
 export B
@@ -253,6 +253,12 @@ sim: $(SIM_PROGS)
 	@nice $(B)/tests/sim/sim --seeds $(FROM) $(SEEDS)
 	@nice $(B)/tests/sim/explore --deep
 
+# make mesh HOSTS=20 RUNS=20: the scenario of that name, larger and more often than `make check` has the time for.
+HOSTS ?= 20
+RUNS  ?= 1
+mesh: lab
+	@LAB_HOSTS=$(HOSTS) LAB_ROUNDS=$(RUNS) tests/lab/run --out $(B)/mesh --timeout $$((300 + 3 * $(HOSTS) * $(HOSTS) + 60 * $(RUNS))) tests/net/mesh.sh && tail -1 $(B)/mesh/mesh.log
+
 demo: lab
 	@tests/demo
 
@@ -307,6 +313,7 @@ help:
 #: make check-vm     bpf and net under virtme-ng                       KERNEL=6.1|6.12|7 SHORT=1 ONLY=pattern
 #: make bench        numbers: a table and $(B)/bench/*.json          ONLY=ike|gate|throughput|release|first
 #: make sim          a campaign of the simulator                       SEEDS=100000 FROM=1
+#: make mesh         hosts that all start talking at once            HOSTS=20 RUNS=20
 #: make fuzz         libFuzzer                                         T=name TIME=seconds
 #: make lab          only the programs that scenarios need
 #: make setup        install the Debian 12 packages that are missing   LEVEL=vm: also what check-vm needs

@@ -28,7 +28,7 @@ enum core_event_type {
 	EVENT_NO_KEY,	  /* answer to LOOKUP: proved that the peer has none */
 	EVENT_LOOKUP_FAILED,
 	EVENT_CHILD_UP, /* a Child SA is there: answer to NEGOTIATE, the peer's own doing (responder), or a successor */
-	EVENT_CHILD_USE,   /* the outbound SA of a Child SA is to be installed; its inbound one stands */
+	EVENT_CHILD_USE, /* the peer reads with a Child SA: its outbound SA is to be installed, its inbound one stands */
 	EVENT_CHILD_QUIET, /* its outbound SA is to go, the inbound one stays */
 	EVENT_CHILD_DOWN,  /* both are to go */
 	EVENT_CHILD_MOVED, /* its encapsulation ports are others now: the peer's NAT has a new mapping */

@@ -19,11 +19,8 @@
 #define NEGOTIATE_OPEN_NS (7500 * NSTIME_MS)
 #define NEGOTIATE_CLOSED_NS (60 * NSTIME_S)
 
-/*
- * A responder seals when it has seen ESP from the initiator, or a round trip after its answer, which is not known
- * here: 200 ms covers a continent.
- */
-#define SEALS_RESPONDER_NS (200 * NSTIME_MS)
+/* A responder seals when the initiator did, or is known to read (CHILD_USE), or then: what it cannot read yet is lost. */
+#define SEALS_RESPONDER_NS (5 * NSTIME_S)
 
 /* Failures in a row are remembered this long after the last one ended, so that the next one counts on. */
 #define IDLE_NS (900 * NSTIME_S)
@@ -258,6 +255,9 @@ static void on_child_up(struct core *core, struct peer *peer, const struct core_
 		peer->until_ns = 0;
 		peer_enter(peer, PEER_INSTALL, now);
 		core_timer(core, peer, NSTIME_NEVER);
+		/* Where packets passed until now: what answers the peer's first ESP in clear is lost there. */
+		if (peer->group == HF_GROUP_CLEAR_OR_PRIVATE)
+			order_gate_shown(core, peer);
 	} else if (!responder) {
 		peer->responder = false; /* both started: the peer has this one's SAs already */
 	}
@@ -331,7 +331,7 @@ static void on_sa_added(struct core *core, struct peer *peer, const struct core_
 		return;
 	if (peer->tunnel)
 		order_in_policy(core, peer);
-	if (peer->responder)
+	if (peer->responder && event->added.in) /* the outbound one alone: the initiator reads */
 		vigil_seals(core, peer, now);
 	else
 		handoff_start(core, peer, now);

@@ -273,7 +273,7 @@ static int watch_sockets(struct negotiator *negotiator, struct event_base *base,
 
 	negotiator->timer = evtimer_new(base, negotiator_on_timer, negotiator);
 	negotiator->review_timer = evtimer_new(base, negotiator_on_review, negotiator);
-	negotiator->succession = succession_new(negotiator->agent);
+	negotiator->succession = succession_new(negotiator);
 	negotiator->known_timer = event_new(base, -1, EV_PERSIST, on_known_timer, negotiator);
 	if (!negotiator->timer || !negotiator->succession || !negotiator->known_timer || !negotiator->review_timer)
 		return err_set(err, -ENOMEM, "no memory for the event loop");

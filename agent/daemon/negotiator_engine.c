@@ -99,14 +99,14 @@ static void on_child_up(struct negotiator *negotiator, const struct hf_pair *pai
 	}
 	chronicle_child(negotiator_journal(negotiator), pair, out, agent_now());
 	if (out->child.responder && out->child.install_in && out->child.install_out)
-		later = succession_add(negotiator->succession, pair, &out->child.keys);
+		later = succession_add(negotiator->succession, pair, out->sa, &out->child.keys);
 	tell_child(negotiator, EVENT_CHILD_UP, pair, out, out->child.install_out && !later);
 }
 
 static void on_child_quiet(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
 {
-	succession_use(negotiator->succession, pair);
-	tell_child(negotiator, EVENT_CHILD_QUIET, pair, out, true);
+	if (!succession_quiet(negotiator->succession, pair, out->child.keys.spi_in_be))
+		tell_child(negotiator, EVENT_CHILD_QUIET, pair, out, true);
 }
 
 static void on_child_down(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
@@ -116,7 +116,7 @@ static void on_child_down(struct negotiator *negotiator, const struct hf_pair *p
 	if (known)
 		forget_child(negotiator, known);
 	chronicle_child_down(negotiator_journal(negotiator), pair, out, agent_now());
-	succession_use(negotiator->succession, pair);
+	succession_down(negotiator->succession, pair, out->child.keys.spi_in_be);
 	tell_child(negotiator, EVENT_CHILD_DOWN, pair, out, true);
 }
 
@@ -180,7 +180,7 @@ static void on_child_moved(struct negotiator *negotiator, const struct hf_pair *
 		ike_close(negotiator->ike, out->sa, agent_now());
 		return;
 	}
-	succession_use(negotiator->succession, pair); /* what waits knows the old port */
+	succession_use(negotiator->succession, pair); /* what waits knows the old port; and the peer was heard */
 	tell_child(negotiator, EVENT_CHILD_MOVED, pair, out, true);
 }
 
@@ -293,10 +293,12 @@ void negotiator_on_timer(evutil_socket_t fd, short what, void *arg)
 
 void negotiator_on_datagram(void *arg, const struct ike_path *path, struct view datagram)
 {
+	const struct hf_pair pair = { .local = path->local, .remote = path->remote };
 	struct negotiator *negotiator = arg;
 
 	ike_datagram(negotiator->ike, path, datagram, agent_now());
 	negotiator_settle(negotiator);
+	succession_heard(negotiator->succession, &pair);
 }
 
 void negotiator_on_socket(evutil_socket_t fd, short what, void *arg)

@@ -525,6 +525,7 @@ static void fill_view(const struct ike *ike, struct ike_view *out, const struct 
 		.path = sa->path,
 		.state = sa_state_name(sa->state),
 		.responder = !sa->initiator,
+		.heard = sa->heard,
 		.established = sa->state == SA_ESTABLISHED,
 		.cipher = sa->keys.cipher ? sa->keys.cipher->name : NULL,
 		.prf = sa->keys.prf ? sa->keys.prf->name : NULL,

@@ -286,6 +286,7 @@ struct ike_view {
 	uint8_t spi_i[8], spi_r[8];
 	const char *cipher, *prf, *kex; /* NULL before they are agreed */
 	uint8_t key[SHA256_LEN];	/* of the SPKI that verified, once established; zero without signature */
+	uint32_t heard; /* messages of the peer since it is established: its answer to what came before has arrived */
 	uint32_t children;
 	uint32_t spi_in_be, spi_out_be; /* of the child that we send with; 0 = none */
 };

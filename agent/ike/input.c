@@ -293,6 +293,7 @@ static void handle(struct ike *ike, struct received *in, uint64_t now)
 	/* Who asks the next thing has our last answer (window 1). */
 	if (!response)
 		kid_all_proven(ike, in->sa);
+	in->sa->heard += in->sa->established_ns != 0;
 	row->handler(ike, in, now);
 }
 

@@ -190,6 +190,7 @@ struct sa {
 	uint16_t notify;		 /* last error type of the peer */
 	unsigned int bad_icvs;
 	unsigned int temporary;		     /* TEMPORARY_FAILUREs in a row */
+	uint32_t heard;			     /* messages taken since it is established */
 	struct bucket creates, infos, hints; /* hints: unprotected ones, which must not use up what the peer may ask */
 	uint64_t started_ns, established_ns;
 	uint64_t rekey_ns; /* NSTIME_NEVER: not by time */

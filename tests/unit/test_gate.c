@@ -44,7 +44,7 @@ static const struct cell cells[] = {
 	{ PEER_NEGOTIATE, B, false, GATE_NONE },  { PEER_NEGOTIATE, C, true, GATE_NONE },
 	{ PEER_NEGOTIATE, CP, true, GATE_HOLD },  { PEER_NEGOTIATE, PC, true, GATE_HOLD },
 	{ PEER_NEGOTIATE, P, true, GATE_HOLD },	  { PEER_NEGOTIATE, B, true, GATE_NONE },
-	{ PEER_INSTALL, C, false, GATE_NONE },	  { PEER_INSTALL, CP, false, GATE_NONE },
+	{ PEER_INSTALL, C, false, GATE_NONE },	  { PEER_INSTALL, CP, false, GATE_HOLD },
 	{ PEER_INSTALL, PC, false, GATE_HOLD },	  { PEER_INSTALL, P, false, GATE_HOLD },
 	{ PEER_INSTALL, B, false, GATE_NONE },	  { PEER_INSTALL, C, true, GATE_NONE },
 	{ PEER_INSTALL, CP, true, GATE_HOLD },	  { PEER_INSTALL, PC, true, GATE_HOLD },

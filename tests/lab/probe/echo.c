@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/udp.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip.h>
@@ -15,6 +16,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -72,7 +74,7 @@ static void packets_send(struct echo *e)
 	char control[CMSG_SPACE(sizeof(uint16_t))] = { 0 };
 	struct iovec iov = { .iov_base = e->buffer };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	union probe_addr to = e->o->to;
+	union probe_addr to = addr_nth(&e->o->to, e->sent % e->o->hosts);
 
 	if (e->o->gso && !e->icmp) {
 		n = e->o->gso;
@@ -218,6 +220,17 @@ static void print(struct echo *e)
 	printf("}\n");
 }
 
+/* Several processes start at the same instant: when whoever holds the lock gives it back. */
+static void wait_for_lock(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	fprintf(stderr, "waiting\n");
+	if (fd < 0 || flock(fd, LOCK_SH))
+		die(path);
+	close(fd);
+}
+
 static int echo_run(struct echo *e)
 {
 	const struct probe_options *o = e->o;
@@ -232,6 +245,8 @@ static int echo_run(struct echo *e)
 		die("connect");
 
 	enough_on_signal();
+	if (o->after)
+		wait_for_lock(o->after);
 	for (uint64_t due = clock_mono(); e->sent < o->count && !is_enough(); due += o->interval_ns) {
 		while (clock_mono() < due)
 			answers_read(e, due);

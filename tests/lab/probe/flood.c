@@ -5,7 +5,6 @@
  */
 #include "probe.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -17,16 +16,6 @@ static void on_term(int signal_number)
 {
 	(void)signal_number;
 	is_over = 1;
-}
-
-/* The n-th address after the first: addition in the last 32 bits of either family. */
-static union probe_addr nth(const union probe_addr *first, uint32_t n)
-{
-	union probe_addr a = *first;
-	uint32_t *last = a.sa.sa_family == AF_INET ? &a.in.sin_addr.s_addr : &a.in6.sin6_addr.s6_addr32[3];
-
-	*last = htonl(ntohl(*last) + n);
-	return a;
 }
 
 int flood_main(int argc, char **argv)
@@ -41,13 +30,11 @@ int flood_main(int argc, char **argv)
 
 	if (options_parse(&o, argc, argv, true))
 		return 2;
-	if (!o.hosts)
-		o.hosts = 1;
 	fd = socket_open(&o, SOCK_DGRAM, 0);
 	signal(SIGTERM, on_term);
 	start = clock_mono();
 	for (unsigned int i = 0; i < o.count && !is_over; i++) {
-		union probe_addr to = nth(&o.to, i % o.hosts);
+		union probe_addr to = addr_nth(&o.to, i % o.hosts);
 
 		if (o.rate)
 			clock_sleep_until(start + (uint64_t)i * 1000000000u / o.rate);

@@ -31,6 +31,7 @@ static const struct {
 	{ "flood", flood_main, "ADDRESS: UDP to many consecutive addresses, no answers" },
 	{ "feature", feature_main, "NAME: does this kernel have it (bpf_tc ringbuf tcx jit)" },
 	{ "now", now_main, "CLOCK_MONOTONIC in nanoseconds" },
+	{ "forge", forge_main, "--src ADDRESS: answer every IKE request with forged refusals" },
 	{ "tun", tun_main, "NAME PID PID FILE.pcap: a cable between tun devices of two hosts, recorded" },
 	{ "hold", hold_main, "READY-FILE: be the namespaces of one lab host" },
 };

@@ -37,8 +37,10 @@ enum option_id {
 	OPT_MARKER,
 	OPT_REPORT,
 	OPT_NO_ECHO,
+	OPT_AFTER,
 };
 
+/* clang-format off */
 static const struct option table[] = {
 	{ "port", required_argument, NULL, OPT_PORT },
 	{ "sport", required_argument, NULL, OPT_SPORT },
@@ -64,8 +66,10 @@ static const struct option table[] = {
 	{ "marker", required_argument, NULL, OPT_MARKER },
 	{ "report", required_argument, NULL, OPT_REPORT },
 	{ "no-echo", no_argument, NULL, OPT_NO_ECHO },
+	{ "after", required_argument, NULL, OPT_AFTER },
 	{ NULL, 0, NULL, 0 },
 };
+/* clang-format on */
 
 static uint64_t number(const char *text, uint64_t max)
 {
@@ -166,6 +170,9 @@ static void option_set(struct probe_options *o, int id, const char *arg)
 	case OPT_REPORT:
 		o->report = arg;
 		break;
+	case OPT_AFTER:
+		o->after = arg;
+		break;
 	case OPT_NO_ECHO:
 		o->no_echo = true;
 		break;
@@ -204,6 +211,10 @@ int options_parse(struct probe_options *o, int argc, char **argv, bool wants_add
 		fprintf(stderr, "hfprobe: --size is at least %zu with this marker\n", payload_min(o->marker));
 		return 2;
 	}
+	if (!o->hosts) {
+		fprintf(stderr, "hfprobe: --hosts is at least 1\n");
+		return 2;
+	}
 	addr_set_port(&o->to, o->port);
 	return 0;
 }
@@ -211,6 +222,16 @@ int options_parse(struct probe_options *o, int argc, char **argv, bool wants_add
 socklen_t addr_len(const union probe_addr *a)
 {
 	return a->sa.sa_family == AF_INET ? sizeof(a->in) : sizeof(a->in6);
+}
+
+/* addr_nth is the n-th address after the first: addition in the last 32 bits of either family. */
+union probe_addr addr_nth(const union probe_addr *first, uint32_t n)
+{
+	union probe_addr a = *first;
+	uint32_t *last = a.sa.sa_family == AF_INET ? &a.in.sin_addr.s_addr : &a.in6.sin6_addr.s6_addr32[3];
+
+	*last = htonl(ntohl(*last) + n);
+	return a;
 }
 
 void addr_set_port(union probe_addr *a, uint16_t port)

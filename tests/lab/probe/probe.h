@@ -32,7 +32,7 @@ struct probe_options {
 	uint16_t port;
 	uint16_t sport;	      /* 0: the kernel chooses */
 	unsigned int count;   /* datagrams, echo rounds */
-	unsigned int hosts;   /* flood: consecutive destinations */
+	unsigned int hosts;   /* udp, flood: consecutive destinations, one after the other */
 	unsigned int rate;    /* flood: packets per second, 0: no limit */
 	unsigned int seconds; /* stream */
 	uint64_t bytes;	      /* tcp: per round; stream: in all, 0: until seconds are over */
@@ -45,9 +45,10 @@ struct probe_options {
 	enum probe_df df;
 	bool connected;
 	bool recverr;
-	bool strict;   /* exit 1 on loss, duplicates, disorder, errors */
-	bool complete; /* the same, but any order will do */
-	bool no_echo;  /* serve: only count UDP */
+	bool strict;	   /* exit 1 on loss, duplicates, disorder, errors */
+	bool complete;	   /* the same, but any order will do */
+	bool no_echo;	   /* serve: only count UDP */
+	const char *after; /* udp, ping: a file; nothing is sent before its lock can be shared */
 	const char *marker;
 	const char *report;
 };
@@ -76,6 +77,7 @@ uint64_t clock_mono(void);
 void clock_sleep_until(uint64_t mono_ns);
 
 socklen_t addr_len(const union probe_addr *a);
+union probe_addr addr_nth(const union probe_addr *first, uint32_t n);
 void addr_set_port(union probe_addr *a, uint16_t port);
 const char *addr_text(const union probe_addr *a, char text[INET6_ADDRSTRLEN]);
 int addr_parse(union probe_addr *a, const char *text);
@@ -104,6 +106,7 @@ int stream_main(int argc, char **argv);
 int flood_main(int argc, char **argv);
 int feature_main(int argc, char **argv);
 int hold_main(int argc, char **argv);
+int forge_main(int argc, char **argv);
 int tun_main(int argc, char **argv);
 
 #endif
