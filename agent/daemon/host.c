@@ -172,12 +172,15 @@ static void addr_gone(struct agent *agent, struct host_addr *entry)
 {
 	struct host_addr gone = *entry;
 	struct core_event event = { .type = EVENT_LOCAL_GONE };
+	char text[ADDR_TEXT_MAX];
 
 	*entry = agent->addrs[--agent->addr_count];
 	exempt(agent, &gone.addr);
 	exempt(agent, &gone.broadcast);
 	if (agent_is_local(agent, &gone.addr))
 		return; /* another interface has it too */
+	log_info("%s: no address of this host any more, the SAs of its pairs are closed",
+		 addr_format(text, &gone.addr));
 	event.pair.local = gone.addr;
 	agent_event(agent, &event);
 }
