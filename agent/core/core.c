@@ -42,6 +42,7 @@ struct core *core_init(void *memory, const struct core_options *options, const s
 	at += aligned(table_memory(max));
 	timers_init(&core->timers, at, max);
 	core->policy = policy;
+	memcpy(core->ways, policy->ways, sizeof(core->ways));
 	core->reqid_base = options->reqid_base;
 	core->counts.peers_max = max;
 	return core;
@@ -244,6 +245,13 @@ void core_take(struct core *core, const struct core_event *event, uint64_t now)
 	peer_event(core, peer, event, now);
 }
 
+/* Its group wanted no proof, and wants one now. */
+static bool lacks_proof(const struct core *core, const struct policy *policy, const struct peer *peer)
+{
+	return core->ways[peer->group].auth_any && !policy->ways[peer->group].auth_any && peer->child_count &&
+	       !peer->proved && !peer->sticky;
+}
+
 void core_set_policy(struct core *core, const struct policy *policy, uint64_t now)
 {
 	core->policy = policy;
@@ -251,9 +259,11 @@ void core_set_policy(struct core *core, const struct policy *policy, uint64_t no
 		struct peer *peer = pool_at(&core->peers, index);
 
 		peer->regroup = policy_group(policy, &peer->pair.remote) != peer->group;
-		if (peer->regroup)
+		peer->leaving |= lacks_proof(core, policy, peer);
+		if (peer->regroup || peer->leaving)
 			core_timer(core, peer, now);
 	}
+	memcpy(core->ways, policy->ways, sizeof(core->ways));
 }
 
 void core_expire(struct core *core, uint64_t now)

@@ -24,8 +24,8 @@ enum core_event_type {
 	EVENT_FLOW_MISS,  /* packets of an undecided pair wait */
 	EVENT_STRAY,	  /* clear packets of a secured pair wait */
 	EVENT_UNREADABLE, /* ESP came from the pair's peer, and there is no SA for it */
-	EVENT_KEY,	  /* answer to LOOKUP: a key that policy accepts was found */
-	EVENT_NO_KEY,	  /* answer to LOOKUP: proved that the peer has none */
+	EVENT_KEY,    /* answer to LOOKUP, or during NEGOTIATE: a key that policy accepts was found, or it needs none */
+	EVENT_NO_KEY, /* answer to LOOKUP: proved that the peer has none */
 	EVENT_LOOKUP_FAILED,
 	EVENT_CHILD_UP, /* a Child SA is there: answer to NEGOTIATE, the peer's own doing (responder), or a successor */
 	EVENT_CHILD_USE, /* the peer reads with a Child SA: its outbound SA is to be installed, its inbound one stands */

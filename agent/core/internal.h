@@ -19,6 +19,7 @@ struct core {
 	struct table by_pair;
 	struct timers timers;
 	const struct policy *policy;
+	struct policy_way ways[HF_GROUP_COUNT]; /* the policy's, as they were when it was set */
 	uint32_t reqid_base;
 	uint32_t hand; /* where the next search for a peer that may go begins */
 	struct action actions[CORE_ACTIONS_MAX];

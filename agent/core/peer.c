@@ -58,6 +58,14 @@ void peer_stick(struct core *core, struct peer *peer)
 	core_emit(core, peer, ACTION_STICK);
 }
 
+static void negotiate(struct core *core, struct peer *peer, uint64_t now)
+{
+	peer_enter(peer, PEER_NEGOTIATE, now);
+	core_emit(core, peer, ACTION_NEGOTIATE);
+	core_timer(core, peer, nstime_add(now, peer_is_closed(peer) ? NEGOTIATE_CLOSED_NS : NEGOTIATE_OPEN_NS));
+}
+
+/* Where IKE may begin with anybody it asks for the key itself, while its first exchange is under way. */
 void peer_start(struct core *core, struct peer *peer, uint64_t now)
 {
 	peer_stick(core, peer);
@@ -65,6 +73,10 @@ void peer_start(struct core *core, struct peer *peer, uint64_t now)
 	peer->until_ns = 0;
 	peer->responder = false;
 	order_gate_shown(core, peer);
+	if (core->ways[peer->group].probe_always) {
+		negotiate(core, peer, now);
+		return;
+	}
 	core_emit(core, peer, ACTION_LOOKUP);
 	core_timer(core, peer, nstime_add(now, LOOKUP_NS));
 }
@@ -185,23 +197,27 @@ static void on_packets(struct core *core, struct peer *peer, const struct core_e
 		let_pass(core, peer);
 }
 
+static bool is_undecided(const struct peer *peer)
+{
+	return peer->state == PEER_LOOKUP || peer->state == PEER_NEGOTIATE;
+}
+
 static void on_key(struct core *core, struct peer *peer, bool sticky, uint64_t now)
 {
-	if (peer->state != PEER_LOOKUP)
+	if (!is_undecided(peer))
 		return;
 	if (sticky && !peer->sticky) {
 		peer->sticky = true;
 		order_gate_shown(core, peer);
 	}
-	peer_enter(peer, PEER_NEGOTIATE, now);
-	core_emit(core, peer, ACTION_NEGOTIATE);
-	core_timer(core, peer, nstime_add(now, peer_is_closed(peer) ? NEGOTIATE_CLOSED_NS : NEGOTIATE_OPEN_NS));
+	if (peer->state == PEER_LOOKUP)
+		negotiate(core, peer, now);
 }
 
 /* Nobody can prove that without the right to: what was remembered of its keys is over. */
 static void on_no_key(struct core *core, struct peer *peer, bool sticky, uint64_t now)
 {
-	if (peer->state != PEER_LOOKUP)
+	if (!is_undecided(peer))
 		return;
 	peer->sticky = sticky;
 	peer->proved = false;
@@ -210,7 +226,7 @@ static void on_no_key(struct core *core, struct peer *peer, bool sticky, uint64_
 
 static void on_failure(struct core *core, struct peer *peer, enum failure failure, uint64_t now)
 {
-	if (peer->state == PEER_LOOKUP || peer->state == PEER_NEGOTIATE)
+	if (is_undecided(peer))
 		peer_fail(core, peer, failure, now);
 }
 

@@ -7,6 +7,7 @@
 #ifndef CORE_POLICY_H
 #define CORE_POLICY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,10 +21,17 @@ struct policy_entry {
 	unsigned int line;
 };
 
+/* How hosts of a group are made secure (DESIGN 4). */
+struct policy_way {
+	bool auth_any;	   /* also a peer that proves nothing, where no key of it is known */
+	bool probe_always; /* IKE begins at once, whether or not discovery will know the host */
+};
+
 struct policy {
 	struct policy_entry *entries; /* caller's storage */
 	size_t count, max;
 	enum hf_group fallback; /* for addresses nothing lists */
+	struct policy_way ways[HF_GROUP_COUNT];
 	bool sorted;
 };
 

@@ -38,13 +38,18 @@ void chronicle_proof(struct journal *journal, const struct hf_pair *pair, const 
 
 	if (!facts)
 		return;
-	for (size_t i = 0; i < 8; i++)
+	facts->key[0] = '\0';
+	for (size_t i = 0; i < 8 && out->up.auth != IKE_AUTH_NULL; i++)
 		snprintf(facts->key + 2 * i, 3, "%02x", out->up.key[i]);
 	ike_find(ike, &view, out->sa);
 	snprintf(facts->ike, sizeof(facts->ike), "%s, %s", view.cipher ? view.cipher : "?", view.kex ? view.kex : "?");
 	facts->proved_ns = now;
-	journal_write(journal, pair, "proved", now, "the peer has the key SHA-256 %s..; IKE: %s", facts->key,
-		      facts->ike);
+	if (out->up.auth == IKE_AUTH_NULL)
+		journal_write(journal, pair, "unproved", now, "the peer proves nothing, as auth = any allows; IKE: %s",
+			      facts->ike);
+	else
+		journal_write(journal, pair, "proved", now, "the peer has the key SHA-256 %s..; IKE: %s", facts->key,
+			      facts->ike);
 }
 
 static const char *suite_of(char out[32], const struct child *child)

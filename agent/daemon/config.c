@@ -7,7 +7,6 @@
 #include "daemon/config.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <ini.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -20,10 +19,10 @@
 #include "daemon/resolvers.h"
 #include "holdfast/control.h"
 
-#define SECTIONS "[agent], [policy], [discovery] and [limits]"
+#define SECTIONS "[agent], [policy], [private], [private-or-clear], [clear-or-private], [discovery] and [limits]"
 #define SPACE " \t\r\n\v\f"
 #define SEPARATORS " \t,"
-#define KEYS_MAX 24
+#define KEYS_MAX 32
 #define MESSAGE_MAX 400
 
 /* One configuration file while it is read. */
@@ -40,7 +39,7 @@ struct reading {
 struct key {
 	const char *section, *name;
 	int (*set)(struct reading *reading, const struct key *key, const char *value);
-	size_t offset;	   /* in struct config_limits, or of the text in struct config */
+	size_t offset;	   /* in struct config_limits, of the text in struct config, or the group */
 	uint32_t min, max; /* of a number */
 };
 
@@ -128,6 +127,28 @@ static int set_default_group(struct reading *reading, const struct key *key, con
 			      "%s = %s is not a policy group: give clear, clear-or-private, private-or-clear, "
 			      "private or block",
 			      key->name, value);
+	return 0;
+}
+
+static int set_auth(struct reading *reading, const struct key *key, const char *value)
+{
+	bool any = strcmp(value, "any") == 0;
+
+	if (!any && strcmp(value, "verified") != 0)
+		return refuse(reading, "%s = %s is none: give verified, or any (also hosts that prove nothing)",
+			      key->name, value);
+	reading->config->policy.ways[key->offset].auth_any = any;
+	return 0;
+}
+
+static int set_probe(struct reading *reading, const struct key *key, const char *value)
+{
+	bool always = strcmp(value, "always") == 0;
+
+	if (!always && strcmp(value, "known") != 0)
+		return refuse(reading, "%s = %s is none: give known, or always (also hosts that nothing is known of)",
+			      key->name, value);
+	reading->config->policy.ways[key->offset].probe_always = always;
 	return 0;
 }
 
@@ -252,6 +273,11 @@ static const struct key keys[] = {
 	{ "discovery", "directory_ca", set_path, offsetof(struct config, directory_ca), 0, 0 },
 	{ "policy", "default", set_default_group, 0, 0, 0 },
 	{ "policy", "resolvers", set_resolvers, 0, 0, 0 },
+	{ "private", "auth", set_auth, HF_GROUP_PRIVATE, 0, 0 },
+	{ "private", "probe", set_probe, HF_GROUP_PRIVATE, 0, 0 },
+	{ "private-or-clear", "auth", set_auth, HF_GROUP_PRIVATE_OR_CLEAR, 0, 0 },
+	{ "private-or-clear", "probe", set_probe, HF_GROUP_PRIVATE_OR_CLEAR, 0, 0 },
+	{ "clear-or-private", "auth", set_auth, HF_GROUP_CLEAR_OR_PRIVATE, 0, 0 },
 	LIMIT_KEY(hold_slots, LIMIT_HOLD_SLOTS),
 	LIMIT_KEY(hold_big_slots, LIMIT_HOLD_BIG_SLOTS),
 	LIMIT_KEY(hold_queues, LIMIT_HOLD_QUEUES),
@@ -314,17 +340,20 @@ static int on_key(void *arg, const char *section, const char *name, const char *
 
 static int check_section(struct reading *reading, const char *line)
 {
-	static const char *const sections[] = { "agent", "policy", "discovery", "limits" };
+	static const char *const sections[] = {
+		"agent", "policy", "private", "private-or-clear", "clear-or-private", "discovery", "limits",
+	};
+	const size_t count = sizeof(sections) / sizeof(sections[0]);
 	const char *end = strchr(line, ']'), *meant;
 	char name[64];
 
 	if (!end || end[1 + strspn(end + 1, SPACE)])
 		return refuse(reading, "\"%.64s\" is no section: write [name] alone on its line", line);
 	snprintf(name, sizeof(name), "%.*s", (int)(end - line - 1), line + 1);
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < count; i++)
 		if (strcmp(name, sections[i]) == 0)
 			return 0;
-	meant = suggest_nearest(name, sections, 4);
+	meant = suggest_nearest(name, sections, count);
 	if (meant)
 		return refuse(reading, "unknown section [%s], nothing reads it: did you mean [%s]?", name, meant);
 	return refuse(reading, "unknown section [%s], nothing reads it: the sections are " SECTIONS, name);
@@ -556,33 +585,4 @@ void config_free(struct config *config)
 	free(config->file);
 	free(config->policy.entries);
 	*config = (struct config){ 0 };
-}
-
-static bool is_glob(const char *name)
-{
-	return strpbrk(name, "*?[") != NULL;
-}
-
-int config_check_interfaces(const struct config *config, struct err *err)
-{
-	for (size_t i = 0; i < config->interface_count; i++) {
-		const char *name = config->interfaces[i];
-
-		if (!is_glob(name) && if_nametoindex(name) == 0)
-			return err_set(
-				err, -ENODEV,
-				"%s:%u: there is no interface \"%s\", so nothing would be protected on it: correct "
-				"the name, or write \"%s*\" if it appears later",
-				config->file, config->interfaces_line, name, name);
-	}
-	return 0;
-}
-
-bool config_wants_interface(const struct config *config, const char *name)
-{
-	bool wanted = false;
-
-	for (size_t i = 0; i < config->interface_count && !wanted; i++)
-		wanted = fnmatch(config->interfaces[i], name, 0) == 0;
-	return wanted && strcmp(name, "lo") != 0;
 }

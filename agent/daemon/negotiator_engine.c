@@ -133,7 +133,8 @@ static void on_up(struct negotiator *negotiator, const struct hf_pair *pair, con
 	uint64_t trust = out->tag >> TAG_TRUST_SHIFT;
 	char text[PAIR_TEXT_MAX];
 
-	log_info("%s: the peer has proved its key, as %s", pair_format(text, pair),
+	log_info("%s: the peer has proved %s, as %s", pair_format(text, pair),
+		 out->up.auth == IKE_AUTH_NULL ? "nothing, which is enough for its group" : "its key",
 		 out->up.responder ? "initiator" : "responder");
 	negotiator->proof = (struct proof){
 		.sa = out->sa,

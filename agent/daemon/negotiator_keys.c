@@ -25,28 +25,53 @@ void negotiator_ask(struct negotiator *negotiator, const struct question *like)
 	}
 }
 
-/* Who is only encrypted to, not known, is good enough for no group yet. */
-static bool is_usable(const struct discover_answer *answer)
+/* A key that discovery vouches for. */
+static bool is_verified(const struct discover_answer *answer)
 {
 	return answer->outcome == DISCOVER_KEYS && answer->trust < TRUST_OPPORTUNISTIC;
 }
 
-static void answer_core(struct negotiator *negotiator, const struct question *question,
-			const struct discover_answer *answer)
+/*
+ * The group is content with a peer that proves nothing. Never where a key is known, nor with a host that has proved one before: then who
+ * comes without is somebody else (P4).
+ */
+static bool needs_no_proof(const struct negotiator *negotiator, const struct hf_pair *pair,
+			   const struct discover_answer *answer)
 {
-	struct core_event event = { .type = EVENT_LOOKUP_FAILED, .peer = question->of, .pair = question->pair };
+	const struct policy *policy = &negotiator->agent->config.policy;
+
+	return policy->ways[policy_group(policy, &pair->remote)].auth_any && !is_verified(answer) &&
+	       !known_is_damaged(negotiator->known) &&
+	       !known_has(negotiator->known, &pair->remote, negotiator_wall_s());
+}
+
+static bool is_usable(const struct negotiator *negotiator, const struct hf_pair *pair,
+		      const struct discover_answer *answer)
+{
+	return is_verified(answer) || (answer->outcome == DISCOVER_KEYS && needs_no_proof(negotiator, pair, answer));
+}
+
+/* What discovery says, as a fact for the core. `anybody`: a host that nobody knows will do as well. */
+static void tell_core(struct negotiator *negotiator, const struct question *question,
+		      const struct discover_answer *answer, bool anybody)
+{
+	struct core_event event = { .type = EVENT_LOOKUP_FAILED, .pair = question->pair };
 	struct err err = ERR_NONE;
 
-	if (is_usable(answer)) {
-		/* Who was known is not known any more, but only who has a key can have been. */
-		event.type = EVENT_KEY;
-		event.sticky = known_is_damaged(negotiator->known);
-	} else if (answer->outcome == DISCOVER_NO_KEY) {
+	if (question->asker == ASKER_CORE)
+		event.peer = question->of;
+	if (!is_usable(negotiator, &question->pair, answer) && answer->outcome == DISCOVER_NO_KEY) {
 		/* A proof that there is none, as good as the one that there was. */
 		event.type = EVENT_NO_KEY;
 		if (known_forget(negotiator->known, &question->pair.remote) &&
 		    agent_unstick(negotiator->agent, &err) < 0)
 			log_error("%s", err.text);
+	}
+	if (is_usable(negotiator, &question->pair, answer) ||
+	    (anybody && needs_no_proof(negotiator, &question->pair, answer))) {
+		/* Who was known is not known any more, but only who has a key can have been. */
+		event.type = EVENT_KEY;
+		event.sticky = known_is_damaged(negotiator->known);
 	}
 	agent_event(negotiator->agent, &event);
 }
@@ -66,7 +91,7 @@ static void answer_store(struct negotiator *negotiator, const struct question *q
 		negotiator_answer_review(negotiator, question, answer);
 		return;
 	}
-	if (!is_usable(answer))
+	if (!is_verified(answer))
 		return;
 	memcpy(peer.key, question->key, sizeof(peer.key));
 	known_put(negotiator->known, &peer, negotiator_wall_s());
@@ -75,15 +100,21 @@ static void answer_store(struct negotiator *negotiator, const struct question *q
 static void answer_engine(struct negotiator *negotiator, const struct question *question,
 			  const struct discover_answer *answer)
 {
-	enum hf_group group = policy_group(&negotiator->agent->config.policy, &question->pair.remote);
+	const struct policy *policy = &negotiator->agent->config.policy;
+	enum hf_group group = policy_group(policy, &question->pair.remote);
 	struct ike_answer keys = { .tag = question->tag };
 	char text[PAIR_TEXT_MAX];
 
-	if (is_usable(answer) && group_answers(group)) {
+	/* The core has not asked before: it hears now what it is about. */
+	if (question->tag & TAG_OURS && policy->ways[group].probe_always)
+		tell_core(negotiator, question, answer, true);
+	if (group_answers(group) && is_usable(negotiator, &question->pair, answer)) {
 		keys.tag |= (uint64_t)answer->trust << TAG_TRUST_SHIFT;
 		keys.keys = answer->keys;
 		for (size_t i = 0; i < answer->keys; i++)
 			keys.spki[i] = answer->spki[i];
+	} else if (group_answers(group) && needs_no_proof(negotiator, &question->pair, answer)) {
+		keys.null = true;
 	} else {
 		log_info("%s: no key that its group accepts: %s", pair_format(text, &question->pair),
 			 group_answers(group) ? answer->reason : "the group wants no SAs");
@@ -92,14 +123,15 @@ static void answer_engine(struct negotiator *negotiator, const struct question *
 	negotiator_settle(negotiator);
 }
 
-static void answer_operator(struct negotiator *negotiator, const struct discover_answer *answer)
+static void answer_operator(struct negotiator *negotiator, const struct hf_pair *pair,
+			    const struct discover_answer *answer)
 {
 	struct foresight *foresight = negotiator->foresight;
 	char name[64];
 
 	if (!foresight)
 		return;
-	foresight->usable = is_usable(answer);
+	foresight->usable = is_usable(negotiator, pair, answer);
 	log_escape(name, sizeof(name), answer->name, strlen(answer->name));
 	snprintf(foresight->out, foresight->out_max, "%s%s%s", answer->reason, *name ? ", its name is " : "", name);
 }
@@ -130,11 +162,12 @@ void negotiator_on_found(void *arg, uint64_t id, const struct hf_addr *addr, con
 	pool_put(&negotiator->questions, handle);
 	/* The engine asks for this host's own attempt what the core has asked just before. */
 	if (question.asker == ASKER_CORE || (question.asker == ASKER_ENGINE && !(question.tag & TAG_OURS)))
-		chronicle_found(negotiator_journal(negotiator), &question.pair, answer, is_usable(answer),
-				question.asker == ASKER_ENGINE, agent_now());
+		chronicle_found(negotiator_journal(negotiator), &question.pair, answer,
+				is_usable(negotiator, &question.pair, answer), question.asker == ASKER_ENGINE,
+				agent_now());
 	switch (question.asker) {
 	case ASKER_CORE:
-		answer_core(negotiator, &question, answer);
+		tell_core(negotiator, &question, answer, false);
 		break;
 	case ASKER_ENGINE:
 		answer_engine(negotiator, &question, answer);
@@ -150,7 +183,7 @@ void negotiator_on_found(void *arg, uint64_t id, const struct hf_addr *addr, con
 			negotiator_start(negotiator, &question.pair, false);
 		break;
 	case ASKER_OPERATOR:
-		answer_operator(negotiator, answer);
+		answer_operator(negotiator, &question.pair, answer);
 		break;
 	}
 }

@@ -132,16 +132,27 @@ static const struct mistake conf_mistakes[] = {
 	  "$D/holdfast.conf:2: directory_id without a directory, nothing reads it: add directory, or remove the line" },
 	{ "[agnet]\ninterfaces = eth0\n",
 	  "$D/holdfast.conf:1: unknown section [agnet], nothing reads it: did you mean [agent]?" },
-	{ "\n\n[directory]\n", "$D/holdfast.conf:3: unknown section [directory], nothing reads it: the sections are "
-			       "[agent], [policy], [discovery] and [limits]" },
+	{ "\n\n[directory]\n",
+	  "$D/holdfast.conf:3: unknown section [directory], nothing reads it: the sections are "
+	  "[agent], [policy], [private], [private-or-clear], [clear-or-private], [discovery] and [limits]" },
 	{ "[agent\n", "$D/holdfast.conf:1: \"[agent\" is no section: write [name] alone on its line" },
 	{ "[agent] log_level = info\n",
 	  "$D/holdfast.conf:1: \"[agent] log_level = info\" is no section: write [name] alone on its line" },
 	{ "[]\n",
-	  "$D/holdfast.conf:1: unknown section [], nothing reads it: the sections are [agent], [policy], [discovery] and "
-	  "[limits]" },
-	{ "log_level = info\n", "$D/holdfast.conf:1: log_level stands before any section: put it under one of "
-				"[agent], [policy], [discovery] and [limits]" },
+	  "$D/holdfast.conf:1: unknown section [], nothing reads it: the sections are [agent], [policy], [private], "
+	  "[private-or-clear], [clear-or-private], [discovery] and [limits]" },
+	{ "[private]\nauth = none\n",
+	  "$D/holdfast.conf:2: auth = none is none: give verified, or any (also hosts that prove nothing)" },
+	{ "[private-or-clear]\nprobe = never\n",
+	  "$D/holdfast.conf:2: probe = never is none: give known, or always (also hosts that nothing is known of)" },
+	{ "[block]\nauth = any\n",
+	  "$D/holdfast.conf:1: unknown section [block], nothing reads it: the sections are [agent], [policy], [private], "
+	  "[private-or-clear], [clear-or-private], [discovery] and [limits]" },
+	{ "[clear-or-private]\nprobe = always\n",
+	  "$D/holdfast.conf:2: probe is not a key of [clear-or-private]: put it under [private]" },
+	{ "log_level = info\n",
+	  "$D/holdfast.conf:1: log_level stands before any section: put it under one of "
+	  "[agent], [policy], [private], [private-or-clear], [clear-or-private], [discovery] and [limits]" },
 	{ "[agent]\nintrefaces = eth0\n",
 	  "$D/holdfast.conf:2: unknown key intrefaces in [agent], nothing reads it: did you mean interfaces?" },
 	{ "[agent]\nInterfaces = eth0\n",

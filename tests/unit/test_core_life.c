@@ -435,6 +435,54 @@ static void adopted_sas_without_successor(void **state)
 	order(room, ACTION_LOOKUP);
 }
 
+/* ---- how a group's hosts are made secure ---- */
+
+/* IKE begins at once and asks for the key itself; what discovery says comes during the negotiation, and counts as it does before one. */
+static void probing_always_asks_no_key_first(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(2, 1), other = room_pair(3, 1);
+
+	room->policy.ways[HF_GROUP_PRIVATE_OR_CLEAR].probe_always = true;
+	core_set_policy(room->core, &room->policy, room->now);
+	miss(room, &pair, false);
+	order(room, ACTION_NEGOTIATE);
+	no_order(room, ACTION_LOOKUP);
+	assert_int_equal(verdict(room), HF_VERDICT_HOLD);
+	tell(room, &pair, (struct core_event){ .type = EVENT_KEY });
+	no_order(room, ACTION_NEGOTIATE);
+	assert_int_equal(view_of_peer(room, &pair).state, PEER_NEGOTIATE);
+	tell(room, &pair, (struct core_event){ .type = EVENT_NO_KEY });
+	assert_int_equal(verdict(room), HF_VERDICT_CLEAR);
+	assert_int_equal(view_of_peer(room, &pair).failure, FAILURE_NO_KEY);
+	miss(room, &other, false); /* another group */
+	order(room, ACTION_LOOKUP);
+	no_order(room, ACTION_NEGOTIATE);
+}
+
+/* Proof is wanted from now on: SAs without one end, others go on. */
+static void a_group_that_wants_proof_again(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair proved = room_pair(2, 1), anybody = room_pair(2, 2), elsewhere = room_pair(3, 1);
+	struct peer_view view;
+
+	room->policy.ways[HF_GROUP_PRIVATE_OR_CLEAR].auth_any = true;
+	room->policy.ways[HF_GROUP_PRIVATE].auth_any = true;
+	core_set_policy(room->core, &room->policy, room->now);
+	secure(room, &proved, true);
+	secure(room, &anybody, false);
+	secure(room, &elsewhere, false);
+	room->policy.ways[HF_GROUP_PRIVATE_OR_CLEAR].auth_any = false;
+	core_set_policy(room->core, &room->policy, room->now);
+	room_pass(room, 0);
+	order(room, ACTION_ABANDON);
+	order(room, ACTION_SA_DEL);
+	assert_false(core_find(room->core, &view, &anybody));
+	assert_int_equal(view_of_peer(room, &proved).state, PEER_SECURE);
+	assert_int_equal(view_of_peer(room, &elsewhere).state, PEER_SECURE);
+}
+
 /* ---- SAs that only the peer has ---- */
 
 static void unreadable(struct room *room, const struct hf_pair *pair)
@@ -564,6 +612,8 @@ int main(void)
 		STORY(adopted_sas_get_successors_one_after_the_other),
 		STORY(adopted_sas_go_when_the_successor_was_there_a_while),
 		STORY(adopted_sas_without_successor),
+		STORY(probing_always_asks_no_key_first),
+		STORY(a_group_that_wants_proof_again),
 		STORY(unreadable_esp_begins_anew),
 		STORY(unreadable_esp_takes_nobodys_room),
 		STORY(a_nat_moves_its_mapping),
