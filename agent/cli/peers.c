@@ -97,6 +97,8 @@ static void show_pair(const json_t *pair)
 	if (*key)
 		print_item(PRINT_PLAIN, COLUMN, "proved", "by %s%s%s, key SHA-256 %s..", *source ? source : "its key",
 			   *name ? ", as " : "", name, key);
+	else if (*client_text(pair, "ike"))
+		print_item(PRINT_WARN, COLUMN, "proved", "nothing, with which its group is content (auth = any)");
 	if (*client_text(pair, "ike"))
 		print_item(PRINT_PLAIN, COLUMN, "ike", "%s", client_text(pair, "ike"));
 	show_sa(pair, "out", "spi_out", "sent");

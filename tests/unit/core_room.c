@@ -84,3 +84,76 @@ struct core_event room_added(void)
 {
 	return (struct core_event){ .type = EVENT_SA_ADDED, .added = { .spi_in_be = 0x1111, .in = true, .out = true } };
 }
+
+/* The n-th order of a type in what was drawn, NULL when there are fewer. */
+const struct action *room_drawn(const struct room *room, enum action_type type, unsigned int n)
+{
+	for (size_t i = 0; i < room->count; i++)
+		if (room->drawn[i].type == type && n-- == 0)
+			return &room->drawn[i];
+	return NULL;
+}
+
+const struct action *room_order(const struct room *room, enum action_type type)
+{
+	const struct action *action = room_drawn(room, type, 0);
+
+	if (!action)
+		fail_msg("no order of type %d", type);
+	return action;
+}
+
+void room_no_order(const struct room *room, enum action_type type)
+{
+	if (room_drawn(room, type, 0))
+		fail_msg("an order of type %d", type);
+}
+
+enum hf_verdict room_verdict(const struct room *room)
+{
+	const struct action *action = room_order(room, ACTION_GATE);
+
+	return action->gate.present ? action->gate.value.verdict : 0;
+}
+
+void room_tell_of(struct room *room, const struct hf_pair *pair, struct core_event event)
+{
+	event.pair = *pair;
+	room_tell(room, event);
+}
+
+void room_miss(struct room *room, const struct hf_pair *pair, bool sticky)
+{
+	room_tell_of(room, pair, (struct core_event){ .type = EVENT_FLOW_MISS, .sticky = sticky });
+}
+
+struct peer_view room_view(const struct room *room, const struct hf_pair *pair)
+{
+	struct peer_view view = { 0 };
+
+	assert_true(core_find(room->core, &view, pair));
+	return view;
+}
+
+/* From a Child SA to SECURE; whoever made it. */
+void room_install(struct room *room, const struct hf_pair *pair)
+{
+	room_tell_of(room, pair, room_added());
+	if (room_view(room, pair).state == PEER_INSTALL)
+		room_tell_of(room, pair, (struct core_event){ .type = EVENT_SEALS, .seals = true });
+	room_tell_of(room, pair, (struct core_event){ .type = EVENT_DRAINED, .drained = { .empty = true } });
+	room_tell_of(room, pair, (struct core_event){ .type = EVENT_POLICY_SET });
+	room_tell_of(room, pair, (struct core_event){ .type = EVENT_DRAINED, .drained = { .empty = true } });
+	assert_int_equal(room_view(room, pair).state, PEER_SECURE);
+}
+
+void room_secure(struct room *room, const struct hf_pair *pair, bool proved)
+{
+	struct core_event up = room_child(false);
+
+	room_miss(room, pair, false);
+	room_tell_of(room, pair, (struct core_event){ .type = EVENT_KEY });
+	up.up.proved = proved;
+	room_tell_of(room, pair, up);
+	room_install(room, pair);
+}

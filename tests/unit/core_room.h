@@ -51,4 +51,21 @@ struct core_event room_added(void);
 void room_tell(struct room *room, struct core_event event);
 void room_pass(struct room *room, uint64_t span);
 
+/* room_drawn is the n-th order of a type in what was drawn, NULL when there are fewer; room_order the first, which must be there. */
+const struct action *room_drawn(const struct room *room, enum action_type type, unsigned int n);
+const struct action *room_order(const struct room *room, enum action_type type);
+void room_no_order(const struct room *room, enum action_type type);
+
+/* room_verdict is what the gate was ordered to show, 0 = no entry. */
+enum hf_verdict room_verdict(const struct room *room);
+
+/* room_tell_of is room_tell about a pair; room_miss that packets to it wait. */
+void room_tell_of(struct room *room, const struct hf_pair *pair, struct core_event event);
+void room_miss(struct room *room, const struct hf_pair *pair, bool sticky);
+struct peer_view room_view(const struct room *room, const struct hf_pair *pair);
+
+/* room_install leads from a Child SA to SECURE, whoever made it; room_secure from nothing. */
+void room_install(struct room *room, const struct hf_pair *pair);
+void room_secure(struct room *room, const struct hf_pair *pair, bool proved);
+
 #endif
