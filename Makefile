@@ -32,6 +32,7 @@ MANDIR  ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 CONFDIR ?= /etc/holdfast
 EXAMPLES ?= $(PREFIX)/share/doc/holdfast/examples
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 
 CFLAGS  ?= -O2 -g
 WERROR  ?= -Werror
@@ -41,7 +42,7 @@ Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 # Asked once, and only when a recipe needs it: `make setup` must work before pkg-config is there.
-PKGS      := libbpf libelf zlib libmnl libevent_core inih jansson libsystemd libcap libcrypto libcurl sqlite3
+PKGS      := libbpf libelf zlib libmnl libevent_core libevent_extra inih jansson libsystemd libcap libseccomp libcrypto libcurl sqlite3
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 CMOCKA     = $(eval CMOCKA := $(shell pkg-config --cflags --libs cmocka))$(CMOCKA)
@@ -54,12 +55,12 @@ INC     := -Iinclude -Iagent -I$(B)/bpf
 SAN_ON  := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SANFLAGS := $(if $(SAN),$(SAN_ON))
 CC_ARGS  = -std=gnu11 $(WARN) $(DEFS) $(INC) $(CFLAGS) $(SANFLAGS) $(PKG_CFLAGS)
-LD_ARGS  = $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -Wl,--as-needed
+LD_ARGS  = $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -Wl,--as-needed,-z,relro,-z,now
 
 BPF_ARCH := $(if $(filter x86_64,$(ARCH)),x86,$(if $(filter aarch64,$(ARCH)),arm64,$(ARCH)))
-# -idirafter: <asm/types.h> is in the multi-arch folder, which -target bpf does not look into.
+# -fdebug-prefix-map: BTF names the sources, and a package must not name the machine that built it. -idirafter: <asm/types.h> is in the multi-arch folder, which -target bpf does not look into.
 BPF_ARGS := -std=gnu11 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Wno-unused-parameter \
-	$(WERROR) -Iinclude -Ivmlinux -Ibpf -idirafter /usr/include/$(ARCH)-linux-gnu
+	$(WERROR) -fdebug-prefix-map=$(CURDIR)=. -Iinclude -Ivmlinux -Ibpf -idirafter /usr/include/$(ARCH)-linux-gnu
 
 # ---- what there is -------------------------------------------------------------------------------------------------
 
@@ -194,7 +195,7 @@ FORCE:
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
 # tests/run does the counting; the parts leave "passed failed skipped" in $(B)/check/PART.
-.PHONY: check check-unit check-sim sim check-bpf check-net check-vm check-fuzz fuzz-programs analyze bench fuzz tidy demo mesh
+.PHONY: check check-dist check-unit check-sim sim check-bpf check-net check-vm check-fuzz fuzz-programs analyze bench fuzz tidy demo mesh
 export HF_SRC := $(CURDIR)
 export HF_BUILD = $(abspath $(B))
 export B
@@ -215,6 +216,8 @@ check:
 	@+$(RUN) check
 check-unit: $(UNIT_PROGS)
 	@$(RUN) unit
+check-dist: all
+	@$(RUN) dist
 check-sim: $(SIM_PROGS)
 	@$(RUN) sim
 check-bpf: $(BPF_PROGS)
@@ -264,13 +267,14 @@ demo: lab
 
 # ---- setup, install ------------------------------------------------------------------------------------------------
 
-.PHONY: setup install uninstall clean help
+.PHONY: setup install uninstall deb clean help
 setup:
 	@dist/setup $(LEVEL)
 
 MANPAGES := $(wildcard docs/*.1 docs/*.5 docs/*.8)
 CONFS    := $(wildcard dist/*.conf)
 POLICIES := $(wildcard dist/policies/*)
+WATCHING := $(wildcard dist/grafana/*.json dist/prometheus/*.yml)
 D        := $(DESTDIR)
 
 # An operator's own configuration is never overwritten; ours as it comes is among the examples.
@@ -278,17 +282,24 @@ install: $(PROGRAM)
 	install -D -m 755 $(B)/holdfast $(D)$(SBINDIR)/holdfast
 	install -d -m 755 $(D)$(UNITDIR)
 	sed 's|@SBINDIR@|$(SBINDIR)|' dist/holdfast.service > $(D)$(UNITDIR)/holdfast.service
+	install -D -m 644 dist/completion/holdfast.bash $(D)$(BASHDIR)/holdfast
+	$(foreach e,$(WATCHING),install -D -m 644 $(e) $(D)$(EXAMPLES)/$(notdir $(e))$(newline))
 	$(foreach m,$(MANPAGES),install -D -m 644 $(m) $(D)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))$(newline))
 	$(foreach c,$(CONFS) $(POLICIES),install -D -m 644 $(c) $(D)$(EXAMPLES)/$(c:dist/%=%)$(newline))
 	$(foreach c,$(CONFS) $(POLICIES),[ -e $(D)$(CONFDIR)/$(c:dist/%=%) ] || install -D -m 644 $(c) $(D)$(CONFDIR)/$(c:dist/%=%)$(newline))
 
 # Configuration that the operator changed stays.
 uninstall:
-	rm -f $(D)$(SBINDIR)/holdfast $(D)$(UNITDIR)/holdfast.service
+	rm -f $(D)$(SBINDIR)/holdfast $(D)$(UNITDIR)/holdfast.service $(D)$(BASHDIR)/holdfast
+	rm -f $(foreach e,$(WATCHING),$(D)$(EXAMPLES)/$(notdir $(e)))
 	$(foreach m,$(MANPAGES),rm -f $(D)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))$(newline))
 	$(foreach c,$(CONFS) $(POLICIES),if cmp -s $(c) $(D)$(CONFDIR)/$(c:dist/%=%); then rm -f $(D)$(CONFDIR)/$(c:dist/%=%); fi; \
 		rm -f $(D)$(EXAMPLES)/$(c:dist/%=%)$(newline))
 	@for d in $(D)$(CONFDIR) $(D)$(dir $(EXAMPLES)); do if [ -d $$d ]; then find $$d -depth -type d -empty -delete; fi; done
+
+# With dpkg's own tools: $(B)/holdfast_VERSION_ARCH.deb
+deb: $(PROGRAM)
+	@MAKE='$(MAKE)' dist/deb $(B) $(VERSION)
 
 define newline
 
@@ -306,6 +317,7 @@ help:
 #: make analyze      gcc -fanalyzer and clang --analyze over base, crypto, ike, core
 #: make tidy         floors, purity, SPDX, length and format of the sources
 #: make check-unit   tests/unit                                        ONLY=pattern
+#: make check-dist   unit file, installation, Debian package          ONLY=pattern
 #: make check-sim    engines in seeded weather, and every order of messages
 #: make check-bpf    tests/bpf on the running kernel (root)            ONLY=pattern
 #: make check-fuzz   every fuzz target for a short while               FUZZ_SECONDS=20 ONLY=pattern
@@ -318,5 +330,6 @@ help:
 #: make lab          only the programs that scenarios need
 #: make setup        install the Debian 12 packages that are missing   LEVEL=vm: also what check-vm needs
 #: make install      DESTDIR= PREFIX=/usr ; make uninstall reverses it
+#: make deb          a Debian package, $(B)/holdfast_VERSION_ARCH.deb
 #: make clean        remove $(B)
 #: Everywhere: B=dir V=1 SAN=1 CC=clang CFLAGS=... ROOMS="base core" (only these rooms); SETUP=no: never look for packages

@@ -47,6 +47,35 @@ static const struct counter released_counters[] = {
 };
 _Static_assert(COUNT(released_counters) * sizeof(__u64) == sizeof(struct hf_agent), "every counter has its name here");
 
+#define IKE(field)                                         \
+	{                                                  \
+#field, offsetof(struct ike_counts, field) \
+	}
+
+/* Those of struct ike_counts that count messages and what became of them; the others have a place of their own below. */
+static const struct counter ike_counters[] = {
+	IKE(datagrams),	     IKE(dropped),	  IKE(cookies_sent), IKE(cookies_bad),
+	IKE(refused_source), IKE(refused_prefix), IKE(refused_full), IKE(refused_cost),
+	IKE(bad_icv),	     IKE(bad_syntax),	  IKE(bad_state),    IKE(replayed),
+	IKE(retransmits),    IKE(answered_again), IKE(collisions),   IKE(outputs_lost),
+};
+/* Five are in use or bounds, three are told as initiated, responded and authentication_failed, two are memory. */
+_Static_assert(sizeof(struct ike_counts) ==
+		       6 * sizeof(uint32_t) + (COUNT(ike_counters) + 5 + IKE_REASONS) * sizeof(uint64_t),
+	       "every counter has its name here");
+
+const uint32_t status_spans_s[STATUS_SPANS] = { 60, 600, 1800, 3600, 7200, 14400, 28800, 86400 };
+
+void status_lifetime(struct status_lifetimes *lifetimes, uint64_t age_s)
+{
+	size_t span = 0;
+
+	while (span < STATUS_SPANS && age_s > status_spans_s[span])
+		span++;
+	lifetimes->within[span]++;
+	lifetimes->sum_s += age_s;
+}
+
 static json_t *counters_json(const void *values, const struct counter *counters, size_t count)
 {
 	json_t *out = json_object();
@@ -109,6 +138,29 @@ static json_t *use_json(const struct status_use *use)
 	return json_pack("{sI sI}", "used", (json_int_t)use->used, "max", (json_int_t)use->max);
 }
 
+/* Also by verdict. */
+static json_t *gate_json(const struct status *status)
+{
+	json_t *out = use_json(&status->gate), *verdicts = json_object();
+
+	for (int verdict = HF_VERDICT_HOLD; verdict <= HF_VERDICT_BLOCK; verdict++)
+		json_object_set_new(verdicts, verdict_name((enum hf_verdict)verdict),
+				    json_integer(status->verdicts[verdict]));
+	json_object_set_new(out, "verdicts", verdicts);
+	return out;
+}
+
+/* What the agent itself counts, beside the pairs' failures. */
+static json_t *agent_json(const struct status *status)
+{
+	const struct core_counts *core = &status->core;
+
+	return json_pack("{sI sI sI sI sI sI}", "peers_full", (json_int_t)core->peers_full, "peers_evicted",
+			 (json_int_t)core->evicted, "handoffs_cut", (json_int_t)core->handoffs_cut, "gate_full",
+			 (json_int_t)status->gate_full, "probes", (json_int_t)core->probes, "closed_idle",
+			 (json_int_t)core->closed_idle);
+}
+
 /* ---- limits that bit ------------------------------------------------------------------------- */
 
 static void add_limit(json_t *out, uint64_t times, const char *limit, const char *effect, const char *advice)
@@ -146,24 +198,60 @@ static json_t *limits_json(const struct status *status)
 	return out;
 }
 
+/* ---- IKE and discovery ----------------------------------------------------------------------- */
+
+static json_t *ended_json(const uint64_t down[IKE_REASONS])
+{
+	json_t *out = json_object();
+
+	for (int reason = IKE_REASON_NONE + 1; reason < IKE_REASONS; reason++)
+		json_object_set_new(out, ike_reason_name((enum ike_reason)reason),
+				    json_integer((json_int_t)down[reason]));
+	return out;
+}
+
+/* "within": by the span's end in seconds, as a histogram of Prometheus has it: each counts those of the spans before it too. */
+static json_t *lifetimes_json(const struct status_lifetimes *lifetimes)
+{
+	json_t *within = json_object();
+	uint64_t count = 0;
+	char end[16];
+
+	for (size_t i = 0; i < STATUS_SPANS; i++) {
+		count += lifetimes->within[i];
+		snprintf(end, sizeof(end), "%u", status_spans_s[i]);
+		json_object_set_new(within, end, json_integer((json_int_t)count));
+	}
+	return json_pack("{so sI sI}", "within", within, "count", (json_int_t)(count + lifetimes->within[STATUS_SPANS]),
+			 "sum", (json_int_t)lifetimes->sum_s);
+}
+
 static void add_keying(json_t *out, const struct status_keying *keying)
 {
+	const struct ike_counts *ike = &keying->ike;
+
 	if (!keying->present)
 		return;
 	json_object_set_new(out, "ike",
-			    json_pack("{ss? si si si si sI sI sI}", "key", *keying->key ? keying->key : NULL,
-				      "half_open", (int)keying->half_open, "established", (int)keying->established,
-				      "max", (int)keying->sas_max, "children", (int)keying->children, "initiated",
-				      (json_int_t)keying->initiated, "responded", (json_int_t)keying->responded,
-				      "authentication_failed", (json_int_t)keying->auth_failed));
+			    json_pack("{ss? si si si si sI sI sI si si so so so}", "key",
+				      *keying->key ? keying->key : NULL, "half_open", (int)ike->half_open,
+				      "established", (int)ike->established, "max", (int)ike->sas_max, "children",
+				      (int)ike->children, "initiated", (json_int_t)ike->initiated, "responded",
+				      (json_int_t)ike->responded, "authentication_failed", (json_int_t)ike->auth_failed,
+				      "blocks", (int)ike->blocks, "blocks_max", (int)ike->blocks_max, "messages",
+				      counters_json(ike, ike_counters, COUNT(ike_counters)), "ended",
+				      ended_json(ike->down), "lifetimes", lifetimes_json(&keying->lifetimes)));
 	json_object_set_new(out, "discovery",
-			    json_pack("{sI sI sI so sI}", "pinned", (json_int_t)keying->pinned, "listed",
+			    json_pack("{sI sI sI so sI sI sI sI sI sI}", "pinned", (json_int_t)keying->pinned, "listed",
 				      (json_int_t)keying->listed, "directory_serial",
 				      (json_int_t)keying->directory_serial, "directory_expires",
 				      keying->directory_expires_s
 					      ? json_integer((json_int_t)keying->directory_expires_s)
 					      : json_null(),
-				      "directories_rejected", (json_int_t)keying->directories_rejected));
+				      "directories_rejected", (json_int_t)keying->directories_rejected, "known",
+				      (json_int_t)keying->known, "asked", (json_int_t)keying->asked, "keys",
+				      (json_int_t)keying->keys, "no_key", (json_int_t)keying->no_key, "failed",
+				      (json_int_t)keying->failed));
 }
 
 /* json_pack's "o" takes over each part, and frees them all when one is NULL. */
@@ -172,15 +260,16 @@ json_t *status_json(const struct status *status)
 	json_t *held = json_pack("{so so so}", "packets", use_json(&status->slots), "big_packets",
 				 use_json(&status->big_slots), "pairs", use_json(&status->queues));
 
-	json_t *out = json_pack("{si ss sI ss? ss? ss? so so so so so so so so so so}", CONTROL_PID, status->pid,
+	json_t *out = json_pack("{si ss sI ss? ss? ss? so so so so so so so so so so so}", CONTROL_PID, status->pid,
 				CONTROL_VERSION, HF_VERSION, "uptime", (json_int_t)status->uptime_s, "kernel",
 				status->kernel, "attach", status->attach, "config", status->config, "interfaces",
 				strings_json(status->interfaces, status->interface_count), "policies",
 				policies_json(status), "peers", peers_json(&status->core), "failures",
-				failures_json(&status->core), "held", held, "gate", use_json(&status->gate), "packets",
+				failures_json(&status->core), "held", held, "gate", gate_json(status), "packets",
 				counters_json(&status->packets, packet_counters, COUNT(packet_counters)), "released",
-				counters_json(&status->released, released_counters, COUNT(released_counters)), "limits",
-				limits_json(status), "problems", strings_json(status->problems, status->problem_count));
+				counters_json(&status->released, released_counters, COUNT(released_counters)), "agent",
+				agent_json(status), "limits", limits_json(status), "problems",
+				strings_json(status->problems, status->problem_count));
 
 	if (out)
 		add_keying(out, &status->keying);

@@ -13,19 +13,30 @@
 
 #include "core/core.h"
 #include "holdfast/abi.h"
+#include "ike/ike.h"
 
 /* How much of a bounded thing is in use. */
 struct status_use {
 	uint32_t used, max;
 };
 
+/* How old Child SAs became, of those that ended. A Child SA counts in the first span it did not outlive. */
+#define STATUS_SPANS 8
+extern const uint32_t status_spans_s[STATUS_SPANS];
+
+struct status_lifetimes {
+	uint64_t within[STATUS_SPANS + 1]; /* the last: outlived them all */
+	uint64_t sum_s;
+};
+
 /* What speaks IKE and knows keys; absent with a keying of a test. */
 struct status_keying {
 	bool present;
 	const char *key; /* this host's public key as pins write it, "" = it has none */
-	uint32_t half_open, established, sas_max, children;
-	uint64_t initiated, responded, auth_failed;
-	uint64_t pinned, listed; /* hosts */
+	struct ike_counts ike;
+	struct status_lifetimes lifetimes;
+	uint64_t asked, keys, no_key, failed; /* questions to discovery, and what came of them */
+	uint64_t pinned, listed, known;	      /* hosts; known: reached securely before */
 	uint64_t directory_serial, directory_expires_s, directories_rejected;
 };
 
@@ -41,7 +52,8 @@ struct status {
 	enum hf_group fallback;		 /* group of what is unlisted */
 	struct core_counts core;
 	struct status_use slots, big_slots, queues, gate;
-	struct hf_count packets; /* summed over the CPUs */
+	uint32_t verdicts[HF_VERDICT_BLOCK + 1]; /* entries of the gate */
+	struct hf_count packets;		 /* summed over the CPUs */
 	struct hf_agent released;
 	struct status_keying keying;
 	uint64_t gate_full;	     /* a verdict could not be written */
@@ -49,10 +61,13 @@ struct status {
 	size_t problem_count;
 };
 
+/* status_lifetime counts a Child SA that ended at this age. */
+void status_lifetime(struct status_lifetimes *lifetimes, uint64_t age_s);
+
 /*
  * status_json makes the answer: pid, version, uptime, kernel, attach, config, interfaces, policies, peers, failures, held, gate,
- * packets (hf_count by name), released (hf_agent by name), ike and discovery (where something speaks IKE), limits (only those that bit: limit, times, effect,
- * advice), problems. NULL when memory ran out.
+ * packets (hf_count by name), released (hf_agent by name), agent (counters of its own), ike and discovery (where something speaks
+ * IKE), limits (only those that bit: limit, times, effect, advice), problems. Every number in it but pid is a metric (metrics.c). NULL when memory ran out.
  */
 json_t *status_json(const struct status *status);
 

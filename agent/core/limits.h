@@ -103,6 +103,13 @@
 /* Pairs whose latest steps are kept for `holdfast explain`, 2.5 KB each when used; the one quiet for longest goes first. */
 #define LIMIT_JOURNAL_PAIRS 4096
 
+/* Collectors of metrics at the same time: one or two, and somebody who looks. */
+#define LIMIT_METRICS_CLIENTS 8
+
+/* Octets of a collector's request, head and body each, and how long it may say nothing. */
+#define LIMIT_METRICS_REQUEST 4096
+#define LIMIT_METRICS_IDLE_SECONDS 5
+
 /* A client that says nothing for this long is gone or hung. */
 #define LIMIT_CONTROL_IDLE_SECONDS 30
 

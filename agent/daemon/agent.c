@@ -293,39 +293,6 @@ int agent_forget(struct agent *agent, const struct hf_addr *remote, struct err *
 	return error;
 }
 
-int agent_reload(struct agent *agent, struct err *err)
-{
-	struct config fresh = { 0 }, old = agent->config;
-	int error = config_load(&fresh, old.file, err);
-	uint64_t now = agent_now();
-
-	if (error < 0)
-		return error;
-	error = config_check_interfaces(&fresh, err);
-	if (error == 0)
-		error = agent_apply_policy(agent, &fresh, err);
-	if (error < 0) {
-		config_free(&fresh);
-		return error;
-	}
-	agent->config = fresh;
-	core_set_policy(agent->core, &agent->config.policy, now);
-	/* All of it at once: when this returns, no decision of the old policy stands. */
-	while (core_deadline(agent->core) <= now) {
-		core_expire(agent->core, now);
-		agent_perform(agent);
-	}
-	config_free(&old);
-	if (agent->keying->reload)
-		error = agent->keying->reload(agent->keying_arg, agent, &agent->config, err);
-	log_set_level(agent->config.log_level);
-	host_apply_exemptions(agent);
-	if (host_apply_interfaces(agent, err) < 0 && error == 0)
-		error = -EIO;
-	agent_rearm(agent);
-	return error;
-}
-
 /* ---- life ---- */
 
 static int open_core(struct agent *agent, struct err *err)
@@ -341,6 +308,29 @@ static int open_core(struct agent *agent, struct err *err)
 	if (!agent->journal)
 		return err_set(err, -ENOMEM, "no memory for the journal");
 	agent->core = core_init(agent->core_memory, &options, &agent->config.policy);
+	return 0;
+}
+
+static json_t *status_for_metrics(void *arg)
+{
+	return agent_status(arg);
+}
+
+/* What has changed is served from now on; on failure what was there stays. */
+static int serve_metrics(struct agent *agent, const char *before, struct err *err)
+{
+	const char *where = agent->config.metrics;
+	struct exporter *fresh = NULL;
+	int error = 0;
+
+	if ((!before && !where) || (before && where && strcmp(before, where) == 0))
+		return 0;
+	if (where)
+		error = exporter_open(&fresh, agent->base, where, status_for_metrics, agent, err);
+	if (error < 0)
+		return error;
+	exporter_close(agent->exporter);
+	agent->exporter = fresh;
 	return 0;
 }
 
@@ -360,6 +350,8 @@ static int open_rooms(struct agent *agent, struct err *err)
 	if (error == 0)
 		error = control_open(&agent->control, agent->base, agent->config.control_socket, agent_answer, agent,
 				     err);
+	if (error == 0)
+		error = serve_metrics(agent, NULL, err);
 	if (error == 0)
 		error = netlink_open(&agent->nl, &agent_netlink_events, agent, err);
 	if (error == 0)
@@ -396,6 +388,45 @@ static void undo_attach(struct agent *agent)
 		return;
 	dataplane_unload(&ignored);
 	xfrm_remove_ours(agent->nl, &states, &policies, &ignored);
+}
+
+int agent_reload(struct agent *agent, struct err *err)
+{
+	struct config fresh = { 0 }, old = agent->config;
+	int error = config_load(&fresh, old.file, err);
+	uint64_t now = agent_now();
+
+	if (error < 0)
+		return error;
+	error = config_check_interfaces(&fresh, err);
+	if (error == 0)
+		error = agent_apply_policy(agent, &fresh, err);
+	if (error < 0) {
+		config_free(&fresh);
+		return error;
+	}
+	agent->config = fresh;
+	core_set_policy(agent->core, &agent->config.policy, now);
+	/* All of it at once: when this returns, no decision of the old policy stands. */
+	while (core_deadline(agent->core) <= now) {
+		core_expire(agent->core, now);
+		agent_perform(agent);
+	}
+	error = serve_metrics(agent, old.metrics, err);
+	if (error < 0) {
+		/* What is still served is what the next reload compares with. */
+		free(agent->config.metrics);
+		agent->config.metrics = TAKE(old.metrics);
+	}
+	config_free(&old);
+	if (agent->keying->reload && error == 0)
+		error = agent->keying->reload(agent->keying_arg, agent, &agent->config, err);
+	log_set_level(agent->config.log_level);
+	host_apply_exemptions(agent);
+	if (host_apply_interfaces(agent, err) < 0 && error == 0)
+		error = -EIO;
+	agent_rearm(agent);
+	return error;
 }
 
 int agent_open(struct agent **out, struct config *config, struct event_base *base, const struct keying *keying,
@@ -450,6 +481,7 @@ void agent_close(struct agent *agent)
 	free_event(agent->timer);
 	if (agent->keying && agent->keying->close)
 		agent->keying->close(agent->keying_arg, agent);
+	exporter_close(agent->exporter);
 	if (agent->control)
 		control_close(agent->control);
 	dataplane_close(agent->dp);

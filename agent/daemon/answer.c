@@ -28,16 +28,6 @@ static size_t attached_names(const struct agent *agent, const char *out[LIMIT_AT
 	return count;
 }
 
-static bool count_gate(void *arg, const struct hf_pair *pair, const struct hf_gate *gate)
-{
-	uint32_t *used = arg;
-
-	(void)pair;
-	(void)gate;
-	(*used)++;
-	return true;
-}
-
 static size_t unattached(const struct agent *agent, char text[][PROBLEM_MAX], const char *out[], size_t max)
 {
 	size_t count = 0;
@@ -55,7 +45,7 @@ static size_t unattached(const struct agent *agent, char text[][PROBLEM_MAX], co
 	return count;
 }
 
-static json_t *answer_status(struct agent *agent)
+json_t *agent_status(struct agent *agent)
 {
 	char problem_text[8][PROBLEM_MAX];
 	const char *problems[PROBLEMS_MAX], *names[LIMIT_ATTACHED];
@@ -83,7 +73,9 @@ static json_t *answer_status(struct agent *agent)
 	status.big_slots = (struct status_use){ usage.slots_big, usage.slots_big_max };
 	status.queues = (struct status_use){ usage.queues, usage.queues_max };
 	status.gate.max = usage.gate_max;
-	dataplane_gate_each(agent->dp, count_gate, &status.gate.used);
+	dataplane_gate_count(agent->dp, status.verdicts);
+	for (int verdict = 0; verdict < DATAPLANE_VERDICTS; verdict++)
+		status.gate.used += status.verdicts[verdict];
 	dataplane_count(agent->dp, &status.packets);
 	dataplane_agent_count(agent->dp, &status.released);
 	if (agent->keying->report)
@@ -107,7 +99,7 @@ json_t *agent_answer(void *arg, const json_t *request)
 	if (strcmp(command, CONTROL_PING) == 0)
 		return answer_ping((int)getpid());
 	if (strcmp(command, CONTROL_STATUS) == 0)
-		return answer_status(arg);
+		return agent_status(arg);
 	if (strcmp(command, CONTROL_POLICY_TEST) == 0)
 		return inquiry_policy(arg, request);
 	if (strcmp(command, CONTROL_POLICY_LIST) == 0)

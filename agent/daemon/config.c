@@ -15,6 +15,7 @@
 
 #include "base/own.h"
 #include "base/suggest.h"
+#include "control/exporter.h"
 #include "daemon/policies.h"
 #include "daemon/resolvers.h"
 #include "holdfast/control.h"
@@ -117,6 +118,14 @@ static int set_level(struct reading *reading, const struct key *key, const char 
 {
 	if (log_level_parse(&reading->config->log_level, value) < 0)
 		return refuse(reading, "%s = %s is none: give error, warn, info or debug", key->name, value);
+	return 0;
+}
+
+static int set_sandbox(struct reading *reading, const struct key *key, const char *value)
+{
+	reading->config->sandbox = strcmp(value, "on") == 0;
+	if (!reading->config->sandbox && strcmp(value, "off") != 0)
+		return refuse(reading, "%s = %s is none: give on or off", key->name, value);
 	return 0;
 }
 
@@ -252,6 +261,17 @@ static int set_source(struct reading *reading, const struct key *key, const char
 	return set_text(reading, key, value);
 }
 
+static int set_metrics(struct reading *reading, const struct key *key, const char *value)
+{
+	struct err why = ERR_NONE;
+
+	if (strcmp(value, "off") == 0)
+		return 0;
+	if (exporter_check(value, &why) < 0)
+		return refuse(reading, "%s: %s", key->name, why.text);
+	return set_text(reading, key, value);
+}
+
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 #define LIMIT_KEY(field, LIMIT)                                                                               \
@@ -265,6 +285,8 @@ static const struct key keys[] = {
 	{ "agent", "control_socket", set_socket, 0, 0, 0 },
 	{ "agent", "log_level", set_level, 0, 0, 0 },
 	{ "agent", "key", set_path, offsetof(struct config, key), 0, 0 },
+	{ "agent", "metrics", set_metrics, offsetof(struct config, metrics), 0, 0 },
+	{ "agent", "sandbox", set_sandbox, 0, 0, 0 },
 	{ "agent", "state", set_path, offsetof(struct config, state), 0, 0 },
 	{ "discovery", "pins", set_path, offsetof(struct config, pins), 0, 0 },
 	{ "discovery", "directory", set_source, offsetof(struct config, directory), 0, 0 },
@@ -526,6 +548,7 @@ static int set_defaults(struct config *config)
 		.state = strdup(CONFIG_STATE),
 		.log_level = LOG_LEVEL_INFO,
 		.resolvers_auto = true,
+		.sandbox = true,
 		.limits = {
 			.hold_slots = LIMIT_HOLD_SLOTS,
 			.hold_big_slots = LIMIT_HOLD_BIG_SLOTS,
@@ -575,6 +598,7 @@ void config_free(struct config *config)
 	free(config->interfaces);
 	free(config->policies);
 	free(config->control_socket);
+	free(config->metrics);
 	free(config->key);
 	free(config->pins);
 	free(config->directory);

@@ -41,12 +41,14 @@ struct config {
 	char *policies;
 	unsigned int policies_line; /* 0 = default */
 	char *control_socket;
-	char *key;  /* file of our private key; without a line in the configuration it may be missing */
-	char *pins; /* file of static pins; likewise */
+	char *metrics; /* where they are served, as exporter_check has it; NULL = nowhere */
+	char *key;     /* file of our private key; without a line in the configuration it may be missing */
+	char *pins;    /* file of static pins; likewise */
 	char *directory, *directory_key, *directory_id, *directory_ca; /* NULL = not given */
 	char *state;						       /* folder for what must survive a restart */
 	unsigned int key_line, pins_line;			       /* 0 = default */
 	enum log_level log_level;
+	bool sandbox; /* privileges are given up once it runs */
 	struct hf_addr resolvers[LIMIT_RESOLVERS];
 	size_t resolver_count;
 	bool resolvers_auto; /* they came from resolv.conf: worth reading again when that changes */

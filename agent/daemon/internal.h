@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "control/control.h"
+#include "control/exporter.h"
 #include "daemon/agent.h"
 #include "daemon/journal.h"
 #include "dataplane/dataplane.h"
@@ -36,6 +37,7 @@ struct agent {
 	struct dataplane *dp;
 	struct netlink *nl;
 	struct control *control;
+	struct exporter *exporter; /* NULL = no metrics */
 	struct journal *journal;
 	struct event *ring_event, *xfrm_event, *route_event, *timer;
 	uint64_t started_ns;
@@ -68,7 +70,8 @@ extern const struct netlink_events agent_netlink_events;
 int host_apply_interfaces(struct agent *agent, struct err *err);
 void host_apply_exemptions(struct agent *agent);
 
-/* answer.c */
+/* answer.c: agent_status is what status.h describes; the operator's socket and the metrics are made of it. */
+json_t *agent_status(struct agent *agent);
 json_t *agent_answer(void *arg, const json_t *request);
 
 /* inquiry.c: the operator's questions about pairs */

@@ -41,6 +41,7 @@ static bool remember_child(struct negotiator *negotiator, const struct hf_pair *
 		.child = out->child.child,
 		.key = key_of(pair, out->child.keys.spi_in_be),
 		.remote = pair->remote,
+		.since_ns = agent_now(),
 	};
 	if (!table_put(&negotiator->by_spi, &known->key, handle.index))
 		return true;
@@ -113,8 +114,10 @@ static void on_child_down(struct negotiator *negotiator, const struct hf_pair *p
 {
 	struct known_child *known = negotiator_child(negotiator, pair, out->child.keys.spi_in_be);
 
-	if (known)
+	if (known) {
+		status_lifetime(&negotiator->lifetimes, (agent_now() - known->since_ns) / NSTIME_S);
 		forget_child(negotiator, known);
+	}
 	chronicle_child_down(negotiator_journal(negotiator), pair, out, agent_now());
 	succession_down(negotiator->succession, pair, out->child.keys.spi_in_be);
 	tell_child(negotiator, EVENT_CHILD_DOWN, pair, out, true);

@@ -61,7 +61,8 @@ struct known_child {
 	struct handle child;
 	struct hf_pair key;
 	struct hf_addr remote; /* as the core knows it, wherever the peer's NAT has moved it to */
-	bool answered;	       /* the engine knows what the kernel said */
+	uint64_t since_ns;
+	bool answered; /* the engine knows what the kernel said */
 };
 
 struct verdict {
@@ -86,6 +87,7 @@ struct negotiator {
 	struct known *known;
 	struct proof proof;
 	struct succession *succession;
+	struct status_lifetimes lifetimes;
 	struct verdict verdicts[VERDICTS_MAX];
 	size_t verdict_count;
 	bool settling;

@@ -60,6 +60,11 @@ int dataplane_gate_del(struct dataplane *dp, const struct hf_pair *pair); /* 0 a
 void dataplane_gate_each(struct dataplane *dp, bool (*see)(void *arg, const struct hf_pair *, const struct hf_gate *),
 			 void *arg);
 
+#define DATAPLANE_VERDICTS (HF_VERDICT_BLOCK + 1)
+
+/* dataplane_gate_count counts the entries by verdict, many to a system call; nothing is counted when it fails. -errno. */
+int dataplane_gate_count(struct dataplane *dp, uint32_t by_verdict[DATAPLANE_VERDICTS]);
+
 struct dataplane_rule {
 	struct hf_prefix prefix;
 	enum hf_group group;

@@ -41,6 +41,32 @@ void dataplane_gate_each(struct dataplane *dp, bool (*see)(void *arg, const stru
 	}
 }
 
+/* Entries of one system call; some 13 KB of stack. A bucket of the map has to fit. */
+#define GATE_BATCH 128
+
+int dataplane_gate_count(struct dataplane *dp, uint32_t by_verdict[DATAPLANE_VERDICTS])
+{
+	struct hf_pair pairs[GATE_BATCH];
+	struct hf_gate gates[GATE_BATCH];
+	uint32_t at = 0, count;
+	bool more, first = true;
+
+	memset(by_verdict, 0, DATAPLANE_VERDICTS * sizeof(by_verdict[0]));
+	do {
+		int error;
+
+		count = GATE_BATCH;
+		error = bpf_map_lookup_batch(dp->map[DP_GATE], first ? NULL : &at, &at, pairs, gates, &count, NULL);
+		if (error < 0 && error != -ENOENT)
+			return error;
+		for (uint32_t i = 0; i < count; i++)
+			by_verdict[gates[i].verdict < DATAPLANE_VERDICTS ? gates[i].verdict : 0]++;
+		first = false;
+		more = error == 0;
+	} while (more);
+	return 0;
+}
+
 static int compare_rules(const void *a, const void *b)
 {
 	const struct dataplane_rule *x = a, *y = b;

@@ -182,6 +182,12 @@ static const struct mistake conf_mistakes[] = {
 	{ "[agent]\ncontrol_socket = /" X50 X50 "yyyyyyy\n",
 	  "$D/holdfast.conf:2: control_socket is 108 octets long, and a socket's path has at most 107: give a shorter "
 	  "one" },
+	{ "[agent]\nmetrics = 0.0.0.0:9879\n",
+	  "$D/holdfast.conf:2: metrics: 0.0.0.0:9879 is not loopback, and everybody could read it: give 127.0.0.1:PORT, and "
+	  "let a proxy that knows its clients serve others" },
+	{ "[agent]\nmetrics = yes\n",
+	  "$D/holdfast.conf:2: metrics: \"yes\" is none: give off, 127.0.0.1:PORT, [::1]:PORT or an absolute path" },
+	{ "[agent]\nsandbox = no\n", "$D/holdfast.conf:2: sandbox = no is none: give on or off" },
 	{ "[agent]\nlog_level = loud\n",
 	  "$D/holdfast.conf:2: log_level = loud is none: give error, warn, info or debug" },
 	{ "[agent]\ninterfaces = eth0 averyveryverylong\n",
