@@ -4,8 +4,13 @@
  * what to do. The rooms try (dataplane/probe.h, netlink_probe); this only says what it means.
  */
 #include <errno.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "cli/client.h"
 #include "cli/offline.h"
@@ -213,6 +218,54 @@ static void check_config(struct doctor *doctor, const struct cli *cli)
 	report(doctor, &config, rc == 0, rc == 0 ? detail : err.text);
 }
 
+/* What the filter of a confined agent is made of (daemon/confine.h). */
+static void check_seccomp(struct doctor *doctor)
+{
+	static const struct check seccomp = { "system call filter (seccomp)", false,
+					      "a fault in the agent could use any system call",
+					      "use a kernel with CONFIG_SECCOMP_FILTER" };
+	const uint32_t action = SECCOMP_RET_TRAP;
+	int rc = (int)syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action);
+
+	report_errno(doctor, &seccomp, rc < 0 ? -errno : 0);
+}
+
+/* A number of /proc/PID/status; -1 when it cannot be read. */
+static long long status_field(long long pid, const char *name)
+{
+	char path[64], line[256];
+	long long value = -1;
+	size_t len = strlen(name);
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%lld/status", pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (strncmp(line, name, len) == 0 && line[len] == ':')
+			value = strtoll(line + len + 1, NULL, strncmp(name, "Cap", 3) == 0 ? 16 : 10);
+	if (file)
+		fclose(file);
+	return value;
+}
+
+/* Whether a running agent gave up what it can do without. */
+static void check_confined(struct doctor *doctor, long long pid)
+{
+	static const struct check confined = { "the agent's privileges", false,
+					       "a fault in the agent could do whatever root can",
+					       "remove sandbox = off from [agent] and restart it" };
+	const unsigned long long needed = 1ull << CAP_NET_ADMIN | 1ull << CAP_NET_RAW | 1ull << CAP_BPF;
+	long long caps = status_field(pid, "CapPrm"), filter = status_field(pid, "Seccomp");
+	char detail[128];
+
+	if (caps < 0)
+		return; /* it has just ended, or /proc hides it from us */
+	snprintf(detail, sizeof(detail), "%s, %s",
+		 (unsigned long long)caps & ~needed ? "all capabilities" : "3 capabilities",
+		 filter == 2 ? "system calls filtered" : "any system call");
+	report(doctor, &confined, !((unsigned long long)caps & ~needed) && filter == 2, detail);
+}
+
 static void check_agent(struct doctor *doctor, const struct cli *cli)
 {
 	static const struct check agent = { "a running agent", false,
@@ -222,11 +275,13 @@ static void check_agent(struct doctor *doctor, const struct cli *cli)
 	json_t *answer = NULL;
 	char detail[ERR_TEXT_MAX];
 	int rc = client_ask(cli, &answer, client_request(CONTROL_PING), &err);
+	long long pid = (long long)json_integer_value(json_object_get(answer, CONTROL_PID));
 
-	snprintf(detail, sizeof(detail), "pid %lld",
-		 (long long)json_integer_value(json_object_get(answer, CONTROL_PID)));
+	snprintf(detail, sizeof(detail), "pid %lld", pid);
 	json_decref(answer);
 	report(doctor, &agent, rc == 0, rc == 0 ? detail : strerror(-rc));
+	if (rc == 0)
+		check_confined(doctor, pid);
 }
 
 static void show_sum(const struct doctor *doctor)
@@ -249,6 +304,7 @@ int doctor_command(const struct cli *cli, int argc, char **argv)
 	progress_show("trying what this kernel offers ...");
 	check_datapath(&doctor);
 	check_xfrm(&doctor);
+	check_seccomp(&doctor);
 	check_config(&doctor, cli);
 	check_agent(&doctor, cli);
 	if (cli->json)

@@ -5,12 +5,14 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/log.h"
 #include "base/own.h"
 #include "daemon/agent.h"
+#include "daemon/confine.h"
 #include "daemon/negotiator.h"
 #include "daemon/run.h"
 
@@ -51,8 +53,34 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg)
 	tell_manager(run, "READY=1");
 }
 
+/* The loop still turns: that is what the service manager wants to hear. */
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	tell_manager(arg, "WATCHDOG=1");
+}
+
+/* Three signs of life in the time it gives, so that one may be late. NULL when it asks for none. */
+static struct event *start_watchdog(struct run *run)
+{
+	struct event *event = NULL;
+	struct timeval every;
+	uint64_t usec = 0;
+
+	if (run->quiet || sd_watchdog_enabled(0, &usec) <= 0)
+		return NULL;
+	every.tv_sec = (time_t)(usec / 3 / 1000000);
+	every.tv_usec = (suseconds_t)(usec / 3 % 1000000);
+	event = event_new(run->base, -1, EV_PERSIST, on_watchdog, run);
+	if (event)
+		event_add(event, &every);
+	return event;
+}
+
 static int loop(struct run *run)
 {
+	struct event *watchdog = start_watchdog(run);
 	struct event *term = evsignal_new(run->base, SIGTERM, on_end, run);
 	struct event *interrupt = evsignal_new(run->base, SIGINT, on_end, run);
 	struct event *hangup = evsignal_new(run->base, SIGHUP, on_reload, run);
@@ -65,6 +93,8 @@ static int loop(struct run *run)
 		tell_manager(run, "READY=1");
 		result = event_base_dispatch(run->base);
 	}
+	if (watchdog)
+		event_free(watchdog);
 	if (term)
 		event_free(term);
 	if (interrupt)
@@ -79,6 +109,7 @@ int daemon_run(const struct daemon_options *options, const struct keying *keying
 	struct run run = { .quiet = options->foreground };
 	struct config config = { 0 };
 	struct err err = ERR_NONE;
+	bool sandbox;
 	int error;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -91,10 +122,15 @@ int daemon_run(const struct daemon_options *options, const struct keying *keying
 		run.base = event_base_new();
 		error = run.base ? 0 : err_set(&err, -ENOMEM, "no memory for the event loop");
 	}
+	sandbox = config.sandbox;
 	if (error == 0)
 		error = agent_open(&run.agent, &config, run.base, keying, arg, &err);
+	/* What is up stays up, as after any other end: a host that was protected a moment ago is not opened by this. */
+	if (error == 0 && sandbox)
+		error = confine_process(&err);
 	if (error < 0) {
 		log_error("%s", err.text);
+		agent_close(run.agent);
 	} else {
 		log_info("holdfast %s is running", HF_VERSION);
 		error = loop(&run);

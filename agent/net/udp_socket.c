@@ -102,7 +102,9 @@ int udp_socket_open(struct udp_socket *out, int family, uint16_t port, bool enca
 	error = bind_port(fd, family, port);
 	if (error)
 		return err_set(err, error, "UDP port %u (%s): %s%s", port, which, strerrordesc_np(-error),
-			       error == -EADDRINUSE ? "; does another IKE daemon run on this host?" : "");
+			       error == -EADDRINUSE ? "; does another IKE daemon run on this host?"
+			       : error == -EACCES   ? "; CAP_NET_BIND_SERVICE is needed"
+						    : "");
 	*out = (struct udp_socket){ .fd = TAKE_FD(fd), .family = family, .port = port, .cookie = cookie };
 	return 0;
 }
