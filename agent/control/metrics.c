@@ -46,6 +46,8 @@ static const struct row rows[] = {
 	{ "holdfast_pairs_secured_total", "peers.secured_ever", NULL, "Times that a pair became secure." },
 	{ "holdfast_pair_failures_total", "failures", "reason", "Attempts to secure a pair that failed." },
 	{ "holdfast_pairs_closed_idle_total", "agent.closed_idle", NULL, "Pairs that ended because nobody used them." },
+	{ "holdfast_pairs_withdrawn_total", "peers.withdrawn_ever", NULL,
+	  "Pairs that ended because their key was withdrawn." },
 	{ "holdfast_probes_total", "agent.probes", NULL, "Peers asked for a sign of life: sent to, not heard." },
 	{ "holdfast_limit_reached_total", "agent.peers_full", LIMIT("peers"), "Times that a bound of [limits] bit." },
 	{ "holdfast_limit_reached_total", "agent.peers_evicted", LIMIT("peers_evicted"), NULL },
