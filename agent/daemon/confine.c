@@ -16,7 +16,6 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -236,17 +235,21 @@ static void write_names(void)
 	}
 }
 
-/* Says what happened and makes the call again, now that nobody catches the signal: that ends the process. */
+/* Says what happened, and lets the signal do what it does when nobody catches it. */
 static void on_forbidden(int signal_number, siginfo_t *info, void *context)
 {
 	int number = info->si_syscall;
+	sigset_t set;
 
 	(void)context;
 	log_error("system call %s (%d) is none that a running agent needs, so that a fault or an attack made it: this "
 		  "process ends, the gate stays; if you know better, set sandbox = off in [agent]",
 		  number >= 0 && number < NAMES_MAX ? names[number] : "?", number);
 	signal(signal_number, SIG_DFL);
-	syscall(number);
+	sigemptyset(&set);
+	sigaddset(&set, signal_number);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	raise(signal_number);
 	_exit(128 + signal_number);
 }
 
