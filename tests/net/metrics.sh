@@ -108,7 +108,10 @@ check_eq "$(scrape -o /dev/null -w '%{http_code}' http://127.0.0.1:9879/other)" 
 # A reload moves it; a bad value changes nothing.
 on a sed -i 's|^metrics = .*|metrics = /run/holdfast/metrics.sock|' /etc/holdfast/holdfast.conf
 kill -HUP "$(pid_of agent-a)"
-served() { scrape --unix-socket /run/holdfast/metrics.sock http://holdfast/metrics | grep -q '^holdfast_uptime_seconds '; }
+served() {
+	local out
+	out=$(scrape --unix-socket /run/holdfast/metrics.sock http://holdfast/metrics) && grep -q '^holdfast_uptime_seconds ' <<<"$out"
+}
 wait_for 5 served
 check_eq "$(on a stat -c %a /run/holdfast/metrics.sock)" 660 "mode of the socket"
 if scrape http://127.0.0.1:9879/metrics >/dev/null 2>&1; then fail "the old port is still served"; fi
