@@ -63,6 +63,9 @@ struct config {
  */
 int config_load(struct config *out, const char *path, struct err *err);
 
+/* config_defaults is what holds without a line in the file. -ENOMEM; config_free frees it in either case. */
+int config_defaults(struct config *out);
+
 /* config_free frees what `config` owns, its policy table included, and zeroes it. */
 void config_free(struct config *config);
 
