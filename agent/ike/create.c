@@ -443,9 +443,14 @@ bool create_on_installed(struct ike *ike, struct sa *sa, struct kid *kid, int er
 		return false;
 	kid_installed(kid);
 	if (error) {
-		/* The peer has it: it must go, the old one stays. */
+		/* The peer has it: it must go. What the peer made at the same time is the one; else the old one stays. */
+		struct kid *old = kid_at(ike, work->old_kid), *rival = kid_at(ike, work->rival);
+
 		kid->state = KID_DELETING;
-		later(ike, sa, kid_at(ike, work->old_kid), now);
+		if (!rival)
+			later(ike, sa, old, now);
+		else if (old)
+			kid_replace(ike, old, rival, now);
 	} else {
 		settle(ike, sa, kid, now);
 	}

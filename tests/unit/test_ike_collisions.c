@@ -3,6 +3,7 @@
  * Rekeys and Deletes that meet (RFC 7296 2.8.1, 2.8.2, 2.25): the rows of docs/PROTOCOL.md's table of collisions, each written out by the
  * order in which its messages arrive; and then all pairs of orders in both orders of delivery.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -116,6 +117,35 @@ static void test_child_rekey_both(void **state)
 		assert_settled(1);
 	}
 	assert_true(seen[0] && seen[1]);
+}
+
+/* Child rekey, child rekey, and host 0's kernel refuses its own: the other is not forgotten. `late`: host 1 hears of its own
+ * before, after that, or after its end. */
+static void test_child_rekey_both_and_refused(void **state)
+{
+	(void)state;
+	for (unsigned int late = 0; late < 3; late++) {
+		both(REKEY_CHILD, REKEY_CHILD);
+		duo_deliver(&duo, 1);
+		duo_deliver(&duo, 0);
+		assert_int_equal(duo.wire_count, 2);
+		if (!late) {
+			duo_deliver(&duo, 0);
+			duo.host[0].install_error = -EEXIST;
+			duo_deliver(&duo, 0);
+		} else {
+			duo.host[0].install_error = -EEXIST;
+			duo_deliver(&duo, 1);
+		}
+		duo.host[0].install_error = 0;
+		if (late == 2)
+			duo_deliver(&duo, 1); /* the Delete of what was refused */
+		duo_run(&duo);
+		assert_int_equal(duo_sending(&duo, 0), 1);
+		assert_int_equal(duo_sending(&duo, 1), 1);
+		assert_true(duo_agree(&duo));
+		assert_settled(1);
+	}
 }
 
 /* Child rekey, and the peer has finished its own and deletes the old one; then it does not know what ours is about. */
@@ -447,6 +477,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_child_rekey_both),
+		cmocka_unit_test(test_child_rekey_both_and_refused),
 		cmocka_unit_test(test_child_rekey_and_late_delete),
 		cmocka_unit_test(test_child_not_found),
 		cmocka_unit_test(test_child_not_known_yet),
