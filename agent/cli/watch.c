@@ -20,7 +20,7 @@
 /* Fast enough to look live, and one small answer each. */
 #define POLL_MS 200
 
-/* An attempt under `private` takes a minute (IKEV2 1.1), and some lookup before it. */
+/* An attempt under `private` takes a minute, and some lookup before it. */
 #define CONNECT_SECONDS 75
 
 /* Steps of before that `watch` begins with. */

@@ -11,7 +11,7 @@
 #define CLEAR_FIRST (60 * NSTIME_S)
 #define CLEAR_MOST (900 * NSTIME_S)
 
-/* A proof that there is no key is as good as its source says; without one, the longest span (IKEV2 7.3). */
+/* A proof that there is no key is as good as its source says; without one, the longest span. */
 #define CLEAR_PROVED (900 * NSTIME_S)
 
 /* Denied: somebody waits for it, and connect() fails at once in between. 2 s doubling to 30 s (the probe loop). */

@@ -15,7 +15,7 @@
 /* Discovery is local or one round of DNS; after this the attempt has failed. */
 #define LOOKUP_NS (5 * NSTIME_S)
 
-/* IKEV2 1.1: 0.5 + 1 + 2 + 4 s where clear is the way out, a minute where nothing passes anyway. */
+/* As the engine asks (docs/PROTOCOL.md, timers): 0.5 + 1 + 2 + 4 s where clear is the way out, a minute where nothing passes anyway. */
 #define NEGOTIATE_OPEN_NS (7500 * NSTIME_MS)
 #define NEGOTIATE_CLOSED_NS (60 * NSTIME_S)
 

@@ -14,7 +14,7 @@
 #define REPLACED_SA_NS (5 * NSTIME_S)
 
 /*
- * Two looks at which packets had left and none had come make 30 s without a sign of life while sending (IKEV2 1.1). A look
+ * Two looks at which packets had left and none had come make 30 s without a sign of life while sending. A look
  * reads two counters, 20 us: 16,384 pairs cost 2 % of a core.
  */
 #define LIFE_NS (15 * NSTIME_S)

@@ -102,7 +102,7 @@ struct kex {
 	size_t start_len;  /* octets of the initiator's KE data, exactly */
 	size_t answer_len; /* octets of the responder's */
 	size_t shared_len;
-	unsigned int cost; /* of a responder's work, in units of X25519's; for limits (IKEV2.md 5) */
+	unsigned int cost; /* of a responder's work, in units of X25519's; for limits (docs/PROTOCOL.md) */
 	bool kem;
 	const void *impl;
 };

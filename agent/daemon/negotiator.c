@@ -76,7 +76,7 @@ static void rekey(void *arg, struct agent *agent, const struct hf_pair *pair, ui
 	} else {
 		/*
 		 * An earlier agent's. Nothing of that IKE SA is left here, but its Child SAs are, and in use: the peer must not
-		 * drop them before it has others. It asks the old IKE SA whether it lives, and finds out (IKEV2.md 2.1 U11). The
+		 * drop them before it has others. It asks the old IKE SA whether it lives, and finds out (docs/COLLISIONS.md U11). The
 		 * key that they were made with may have been withdrawn while nobody was here.
 		 */
 		known_key(negotiator->known, question.key, &pair->remote);

@@ -2,7 +2,7 @@
 /*
  * Keys that are withdrawn while SAs stand that were made with them (DESIGN 6). When a source of keys changed, every IKE SA's peer is
  * asked for again, some in each turn of the loop, so that a large fleet's directory delays no packet; whose key is listed still
- * keeps its SAs. A source that cannot say anything now ends nothing: IKEV2.md 7.4, rule 5.
+ * keeps its SAs. A source that cannot say anything now ends nothing.
  */
 #include "daemon/negotiator_internal.h"
 

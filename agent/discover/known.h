@@ -18,7 +18,7 @@
 /* Addresses; the one whose last success is the oldest makes room. Some 8 MB in memory and on disk. */
 #define KNOWN_MAX 65536
 
-/* After the last success (IKEV2.md 5.1), and never less. */
+/* After the last success, and never less. */
 #define KNOWN_SPAN_S (7 * 86400u)
 
 struct known;

@@ -226,7 +226,7 @@ int auth_verify(struct ike *ike, struct sa *sa, const struct chain *chain, struc
 		rc = verify_mac(ike, sa, answer, &auth, &octets.octets);
 		break;
 	default:
-		/* DEVIATION: RFC 7296 4 has method 1 mandatory. SHA-1 RSA and everything else is not spoken (IKEV2.md 0). */
+		/* DEVIATION: RFC 7296 4 has method 1 mandatory. SHA-1 RSA and everything else is not spoken. */
 		return -EBADMSG;
 	}
 	if (rc)

@@ -2,7 +2,7 @@
 /*
  * CREATE_CHILD_SA for Child SAs (RFC 7296 1.3.1, 1.3.3, 2.8): rekeying with or without a new key exchange, and a new one when none is
  * left. Both ends may rekey the same Child SA at once: all are made, the one with the lowest of the four nonces goes, by its
- * creator's hand (2.8.1, IKEV2.md 2.2).
+ * creator's hand (2.8.1, docs/COLLISIONS.md 2).
  *
  *   HDR, SK {[N(REKEY_SA),] [N(USE_TRANSPORT_MODE),] SA, Ni, [KEi,] TSi, TSr}  -->
  *                                    <--  HDR, SK {[N(USE_TRANSPORT_MODE),] SA, Nr, [KEr,] TSi, TSr}  |  HDR, SK {N(error)}

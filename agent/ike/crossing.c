@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Several IKE SAs of the same two hosts (IKEV2.md 2.1, rows U1 to U12): both start talking at the same moment, or one comes back after a
+ * Several IKE SAs of the same two hosts (docs/COLLISIONS.md 1, rows U1 to U13): both start talking at the same moment, or one comes back after a
  * restart. No RFC says which one stays, so both ends decide by what both know: the nonces. Nobody deletes what the other made,
  * and nothing that is not authenticated ends anything.
  */

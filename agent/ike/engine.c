@@ -8,7 +8,7 @@
 
 #include "ike/internal.h"
 
-/* ---- the profile (IKEV2.md 0) ---- */
+/* ---- the profile (docs/PROTOCOL.md, in one table) ---- */
 
 static const uint16_t default_kex[] = { KE_X25519, KE_P256, KE_MODP2048, 0 };
 static const uint16_t default_add_kex[] = { KE_MLKEM768, 0 };
@@ -83,7 +83,7 @@ static void offer_esp(struct offer *offer, const struct ike_profile *profile, bo
 	add(proposal, TRANSFORM_ENCR, ENCR_AES_GCM_16, 128);
 	add(proposal, TRANSFORM_ENCR, ENCR_CHACHA20_POLY1305, 0);
 	/* DEVIATION: RFC 8221 5 has ENCR_NULL and AES-CBC mandatory: nothing is sealed without being encrypted, and no more than needed. */
-	/* No key exchange in IKE_AUTH's offer (RFC 7296 1.2, IKEV2.md 1.23 I3). */
+	/* No key exchange in IKE_AUTH's offer (RFC 7296 1.2). */
 	if (rekey) {
 		add_kex(proposal, TRANSFORM_KE, profile->kex);
 		if (!profile->child_pfs_required)

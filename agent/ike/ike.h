@@ -50,7 +50,7 @@ struct ike_host {
 	void (*keylog)(void *arg, bool esp, const char *line);
 };
 
-/* Octets of suites in order of preference; 0 ends a list. NULL takes the profile's (IKEV2.md 0). For tests and interop. */
+/* Octets of suites in order of preference; 0 ends a list. NULL takes the profile's (docs/PROTOCOL.md). For tests and interop. */
 struct ike_profile {
 	const uint16_t *kex;	 /* transform type 4, e.g. { 31, 19, 14, 0 } */
 	const uint16_t *add_kex; /* transform type 6 (ADDKE1), e.g. { 36, 0 } */
@@ -121,7 +121,7 @@ enum ike_reason {
 	IKE_NO_KEY,	 /* ike_answer had none */
 	IKE_CLOSED,	 /* ike_close */
 	IKE_CLOSED_BY_PEER,
-	IKE_SUPERSEDED,	    /* another SA of the same peers won (IKEV2.md 2.1): no failure */
+	IKE_SUPERSEDED,	    /* another SA of the same peers won (docs/COLLISIONS.md 1): no failure */
 	IKE_PEER_RESTARTED, /* a crash token (RFC 6290) or INITIAL_CONTACT */
 	IKE_BROKEN,	    /* the peer broke the protocol after it was authenticated */
 	IKE_OUR_TROUBLE,    /* no room, no SPI, the library */
@@ -190,8 +190,8 @@ void ike_clear(struct ike *ike);
 struct ike_connect {
 	struct ike_path path; /* ports 0 = the engine's */
 	uint64_t tag;	      /* the caller's; comes back in every output */
-	bool fail_open;	      /* a short attempt (IKEV2.md 1.1): the caller goes on in clear when it fails */
-	bool initial_contact; /* nothing of this peer is left here: the peer may drop what it has (IKEV2.md 2.1 U4) */
+	bool fail_open;	      /* a short attempt of 7.5 s: the caller goes on in clear when it fails */
+	bool initial_contact; /* nothing of this peer is left here: the peer may drop what it has (docs/COLLISIONS.md U4) */
 };
 
 /*

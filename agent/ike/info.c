@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * INFORMATIONAL (RFC 7296 1.4): Deletes, liveness, errors; the collisions of Deletes (RFC 7296 2.25, IKEV2.md 2.2); and the unprotected
+ * INFORMATIONAL (RFC 7296 1.4): Deletes, liveness, errors; the collisions of Deletes (RFC 7296 2.25, docs/COLLISIONS.md 2); and the unprotected
  * messages about lost SAs (RFC 7296 2.21.4, RFC 6290). Every request is answered.
  *
  *   HDR, SK {[N,] [D,] ...}  -->   <--  HDR, SK {[N,] [D,] ...}
@@ -130,7 +130,7 @@ static void on_delete_esp(struct ike *ike, struct sa *sa, const struct delete *d
 
 static void on_delete_sa(struct ike *ike, struct sa *sa, uint64_t now)
 {
-	/* The peer finished a rekey and never saw ours (IKEV2.md 2.2). */
+	/* The peer finished a rekey and never saw ours (docs/COLLISIONS.md R9). */
 	if (sa->heir) {
 		send_done(ike, sa);
 		work_free(ike, &sa->work);
@@ -244,7 +244,7 @@ void info_unknown(struct ike *ike, const struct ike_path *path, const struct hea
 	message_start(&message, ike->out_plain, sizeof(ike->out_plain), &header);
 	message_notify(&message, PROTOCOL_NONE, NOTIFY_INVALID_IKE_SPI, VIEW_NONE, VIEW_NONE);
 	message_notify(&message, PROTOCOL_IKE, NOTIFY_QUICK_CRASH_DETECTION, VIEW_NONE, VIEW_OF(token));
-	/* Never longer than the question (IKEV2.md 5). */
+	/* Never longer than the question. */
 	if (message_finish(&message).len <= request->length)
 		send_bare(ike, NULL, path, message_finish(&message));
 }

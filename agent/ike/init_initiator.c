@@ -241,7 +241,7 @@ void init_on_response(struct ike *ike, struct sa *mother, const struct ike_path 
 		if (notify->type == NOTIFY_INVALID_KE_PAYLOAD)
 			on_other_group(ike, mother, work, notify, now);
 		else
-			ike->counts.dropped++; /* it proves nothing: only time ends the attempt (IKEV2.md 5.1) */
+			ike->counts.dropped++; /* it proves nothing: only time ends the attempt (RFC 7296 2.4) */
 		return;
 	}
 	if (memcmp(header->spi_r, zero, SPI_LEN) == 0 || memcmp(header->spi_r, header->spi_i, SPI_LEN) == 0) {

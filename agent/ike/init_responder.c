@@ -29,7 +29,7 @@ void init_refuse(struct ike *ike, const struct ike_path *path, const struct head
 		return;
 	answer_start(ike, &message, header);
 	message_notify(&message, PROTOCOL_NONE, type, VIEW_NONE, data);
-	/* A bare header of another version is shorter than what we would say to it (IKEV2.md 5). */
+	/* A bare header of another version is shorter than what we would say to it. */
 	if (message_finish(&message).len <= header->length)
 		send_bare(ike, NULL, path, message_finish(&message));
 }

@@ -7,7 +7,7 @@
  *   send.c      requests, responses, retransmission; window 1 (RFC 7296 2.1, 2.2, 2.3)
  *   sa_init.c   intermediate.c  auth.c  create.c  rekey.c  info.c     one exchange each, both roles, both directions
  *   child.c     Child SAs: what the exchanges that make them have in common
- *   crossing.c  several SAs of the same peers (IKEV2.md 2.1)
+ *   crossing.c  several SAs of the same peers (docs/COLLISIONS.md 1)
  *   quota.c     what strangers may cost
  */
 #ifndef IKE_INTERNAL_H
@@ -342,7 +342,7 @@ uint64_t input_fragments_end(const struct ike *ike, const struct sa *sa);
 /* ---- engine.c ---- */
 
 /*
- * engine_refresh makes a fresh IKE SA with the peer of this one, which answered NO_ADDITIONAL_SAS to a rekey (RFC 7296 1.3, IKEV2.md 2.2). The
+ * engine_refresh makes a fresh IKE SA with the peer of this one, which answered NO_ADDITIONAL_SAS to a rekey (RFC 7296 1.3, docs/COLLISIONS.md A3). The
  * caller is asked for its key as for any attempt, with the same tag.
  */
 void engine_refresh(struct ike *ike, struct sa *sa, uint64_t now);
@@ -481,7 +481,7 @@ void child_encap(struct child *child, const struct sa *sa);
 
 /* ---- crossing.c ---- */
 
-/* crossing_settle: the SA was just established; what of the same peers is superfluous now (IKEV2.md 2.1). May not drop `sa`. */
+/* crossing_settle: the SA was just established; what of the same peers is superfluous now (docs/COLLISIONS.md 1). May not drop `sa`. */
 void crossing_settle(struct ike *ike, struct sa *sa, bool initial_contact, uint64_t now);
 /* crossing_gone: the SA ends; one that lost against it is needed again, if it is still there. */
 void crossing_gone(struct ike *ike, const struct sa *sa, uint64_t now);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Every number of the engine, with its reason (IKEV2.md 1.1 and 5). What strangers can make it hold or do is bounded here and
+ * Every number of the engine, with its reason (docs/PROTOCOL.md, timers and bounds). What strangers can make it hold or do is bounded here and
  * counted in struct ike_counts.
  */
 #ifndef IKE_LIMITS_H
@@ -25,7 +25,7 @@
 #define IKE_HALF_OPEN_LIFE_BUSY (5 * NSTIME_S)
 /* Bad ICVs on a half-open SA before it is dropped: one may be a wrong guess of a KEM, three are no accident. */
 #define IKE_HALF_OPEN_BAD_ICV 3
-/* An IKE_SA_INIT request shorter than this offers no key exchange and a nonce (IKEV2.md 5). */
+/* An IKE_SA_INIT request shorter than this has no room for an offer, a key exchange and a nonce. */
 #define IKE_INIT_MIN 150
 /* Public-key work for strangers, in X25519 operations of ~30 us each: a fifth of a core. What leads to an SA is given back. */
 #define IKE_WORK_RATE 6400
@@ -69,7 +69,7 @@
 /* Sendings of one request: 0.5+1+2+4 s = 7.5 s where the caller goes on in clear, else 63.5 s. */
 #define IKE_TRIES_SHORT 4
 #define IKE_TRIES 8
-/* An attempt that another SA of the peers has overtaken is forgotten after this (IKEV2.md 2.1 U8). */
+/* An attempt that another SA of the peers has overtaken is forgotten after this (docs/COLLISIONS.md U8). */
 #define IKE_SUPERSEDED_LIFE (30 * NSTIME_S)
 
 /* ---- established ---- */
@@ -90,7 +90,7 @@
 #define IKE_LOSER_WAIT NSTIME_S
 /* A NAT forgets a mapping sooner than anything else (RFC 3948 4). */
 #define IKE_KEEPALIVE (20 * NSTIME_S)
-/* INITIAL_CONTACT removes what was established that long before (IKEV2.md 2.1 U4). */
+/* INITIAL_CONTACT removes what was established that long before (docs/COLLISIONS.md U4). */
 #define IKE_INITIAL_CONTACT_AGE (5 * NSTIME_S)
 /* Requests of an authenticated peer (RFC 8019 5): more are not answered until time has passed; the peer retransmits. */
 #define IKE_CREATE_SPAN (30 * NSTIME_S)

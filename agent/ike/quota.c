@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What strangers may cost (RFC 8019 4, IKEV2.md 5): half-open SAs in all, per address and per site; public-key work;
+ * What strangers may cost (RFC 8019 4, docs/PROTOCOL.md): half-open SAs in all, per address and per site; public-key work;
  * unprotected answers; SAs without authentication.
  */
 #include <string.h>

@@ -14,7 +14,7 @@
  * DEVIATION: RFC 9370 2.2.4 lets a rekey have additional key exchanges by IKE_FOLLOWUP_KE; ours have none, nor do those of Child SAs.
  *
  * The first offer without its additional key exchange, with the PRF of now: strongSwan derives with the old PRF throughout, RFC 7296 2.18
- * expands with the new one, and both are right as long as they are the same (IKEV2.md 1.23 I1).
+ * expands with the new one, and both are right as long as they are the same.
  */
 static struct offer offer_for(const struct ike *ike, const struct sa *sa)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* See cases.h; the table is IKEV2.md 2.1 and 2.2 as pairs of wishes. */
+/* See cases.h; the table is docs/COLLISIONS.md 1 and 2 as pairs of wishes. */
 #include "cases.h"
 
 #include <string.h>
@@ -161,7 +161,7 @@ static bool is_wished(const struct collision *collision, unsigned int index, enu
 }
 
 /*
- * Who made an SA that is not needed deletes it, nobody else (RFC 7296 2.8.1, IKEV2.md 2.1 U6). The ones that were there before are for the maker of
+ * Who made an SA that is not needed deletes it, nobody else (RFC 7296 2.8.1, docs/COLLISIONS.md U6). The ones that were there before are for the maker of
  * the one that takes their place. In these worlds the first Child SA of each host has its first SPI.
  */
 static void judge_deletes(struct world *world, const struct collision *collision, unsigned int index)

@@ -87,7 +87,7 @@ void judge_output(struct world *world, const struct ike_output *out)
 		fail(world, "h%u: output %d for a datagram of somebody without a key", world->call.host, out->type);
 }
 
-/* Before an address is validated an answer is one datagram and no longer than the question (IKEV2.md 5). */
+/* Before an address is validated an answer is one datagram and no longer than the question (docs/PROTOCOL.md). */
 static void judge_amplification(struct world *world)
 {
 	struct view octets = without_marker(world->call.datagram);

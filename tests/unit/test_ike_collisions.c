@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Rekeys and Deletes that meet (RFC 7296 2.8.1, 2.8.2, 2.25): the rows of docs/PROTOCOL.md's table of collisions, each written out by the
+ * Rekeys and Deletes that meet (RFC 7296 2.8.1, 2.8.2, 2.25): the rows R of docs/COLLISIONS.md, each written out by the
  * order in which its messages arrive; and then all pairs of orders in both orders of delivery.
  */
 #include <errno.h>

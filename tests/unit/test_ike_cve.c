@@ -500,7 +500,7 @@ static void test_replay(void **state)
 	duo_end(&duo);
 }
 
-/* Every message comes back to its sender: nothing happens (IKEV2.md 5, "reflection to self"). */
+/* Every message comes back to its sender: nothing happens. */
 static void test_reflection(void **state)
 {
 	(void)state;

@@ -414,7 +414,7 @@ static void test_intermediate_one_side(void **state)
 	kex_stand_in(NULL);
 }
 
-/* A request of IKE_INTERMEDIATE again, after the keys changed: the same response, octet for octet (IKEV2.md 1.10). */
+/* A request of IKE_INTERMEDIATE again, after the keys changed: the same response, octet for octet (RFC 9370 2.2.2). */
 static void test_intermediate_again(void **state)
 {
 	static struct duo_datagram requests[4], answers[4];
