@@ -202,7 +202,7 @@ export B
 RUN = FUZZ_SECONDS='$(FUZZ_SECONDS)' CLANG='$(CLANG)' KERNEL='$(KERNEL)' TIER='$(TIER)' ONLY='$(ONLY)' SHORT='$(SHORT)' MAKE='$(MAKE)' tests/run
 
 # These must work on a machine that has only make and git, so the packages come before anything else is asked.
-ifneq ($(filter check check-vm demo,$(MAKECMDGOALS)),)
+ifneq ($(filter check check-vm demo bench,$(MAKECMDGOALS)),)
 # Not with -n: make 4.3 has the short options in the first word, or, without any, the first long one.
 ifeq ($(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))$(filter no,$(SETUP)),)
 $(shell dist/setup -q $(if $(filter check-vm,$(MAKECMDGOALS)),vm) >&2)

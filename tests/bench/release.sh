@@ -23,7 +23,7 @@
 . "$(dirname "$0")/stat.sh"
 need bridge esp4 esp6 bpf_tc ringbuf
 
-ROUNDS=10 EACH=22 EACH_KERNEL=10 WARM=10 BURSTS=20 BURST=128
+ROUNDS=${LAB_ROUNDS:-10} EACH=22 EACH_KERNEL=10 WARM=10 BURSTS=20 BURST=128
 PAIRS=$((WARM + ROUNDS * EACH + BURSTS))
 release=$B/tests/bench/bench_release
 

@@ -15,8 +15,8 @@
 . "$(dirname "$0")/stat.sh"
 need bridge esp4 esp6 bpf_tc ringbuf
 
-ROUNDS_ESP=40 BYTES_ESP=20000000
-ROUNDS_CLEAR=20 BYTES_CLEAR=300000000
+ROUNDS_ESP=${LAB_ROUNDS:-40} BYTES_ESP=20000000
+ROUNDS_CLEAR=${LAB_ROUNDS:-20} BYTES_CLEAR=300000000
 
 lan a b c d
 esp_static a b
