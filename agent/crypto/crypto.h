@@ -37,6 +37,9 @@ int crypto_init(struct err *err);
 int hash_sha1(uint8_t out[SHA1_LEN], const struct view *parts, size_t count);
 int hash_sha256(uint8_t out[SHA256_LEN], const struct view *parts, size_t count);
 
+/* hash_sha256_apart is for a thread beside the loop's: hash_sha256 has one context for all. */
+int hash_sha256_apart(uint8_t out[SHA256_LEN], struct view text);
+
 /* A pseudo-random function (RFC 7296 transform type 2). */
 struct prf {
 	uint16_t id;	  /* PRF_HMAC_SHA2_256 5, _384 6, _512 7 */

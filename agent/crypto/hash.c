@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Plain hashes, see crypto.h. One context for each, made at the start and used again for every call: this is a program
- * of one thread.
+ * Plain hashes, see crypto.h. One context for each, made at the start and used again for every call: this room belongs to
+ * the loop's thread. What another one may call makes its own.
  */
 #include "crypto/internal.h"
 
@@ -40,6 +40,13 @@ int hash_sha1(uint8_t out[SHA1_LEN], const struct view *parts, size_t count)
 int hash_sha256(uint8_t out[SHA256_LEN], const struct view *parts, size_t count)
 {
 	return of(&sha256, out, parts, count);
+}
+
+int hash_sha256_apart(uint8_t out[SHA256_LEN], struct view text)
+{
+	if (!sha256.md)
+		return -ENOTSUP;
+	return EVP_Digest(text.at, text.len, out, NULL, sha256.md, NULL) == 1 ? 0 : lib_fail(-EIO);
 }
 
 static void release(struct hash *hash)

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/own.h"
+#include "discover/aside.h"
 #include "discover/hosts.h"
 #include "discover/internal.h"
 #include "discover/listing.h"
@@ -33,6 +34,8 @@ struct discover {
 	struct hosts *pins;	 /* NULL = none */
 	struct listing *listing; /* NULL = no directory configured, as the origin */
 	struct origin *origin;
+	struct aside *aside; /* where a text is examined; NULL without a loop */
+	bool brought;	     /* another one came meanwhile */
 	struct event *tick;
 	struct discover_counts counts;
 	char reason[REASON_MAX]; /* of the answer being given */
@@ -135,15 +138,45 @@ static void tell(struct discover *discover, bool changed)
 		discover->changed(discover->arg);
 }
 
+/* While the agent starts nobody waits for it, and it should know its directory when it is up. */
 static void on_text(void *arg, struct view text, struct view signature, const struct err *err)
 {
 	struct discover *discover = arg;
+	struct offer *offer = NULL;
 
-	if (err)
+	if (discover->aside && aside_is_busy(discover->aside)) {
+		discover->brought = true;
+		return;
+	}
+	if (err) {
 		listing_fail(discover->listing, err);
+		return;
+	}
+	if (discover->aside && discover->is_open)
+		offer = offer_new(discover->listing, text, signature, discover->directory, wall_clock());
+	if (offer)
+		aside_start(discover->aside, offer);
 	else
 		tell(discover,
 		     listing_offer(discover->listing, text, signature, discover->directory, wall_clock()) > 0);
+}
+
+static void work(void *job)
+{
+	offer_work(job);
+}
+
+static void on_worked(void *arg, void *job)
+{
+	struct discover *discover = arg;
+	int rc = listing_finish(discover->listing, job, wall_clock());
+
+	offer_free(job);
+	tell(discover, rc > 0);
+	if (discover->brought && discover->is_open) {
+		discover->brought = false;
+		origin_poll(discover->origin, true);
+	}
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -169,6 +202,8 @@ static int open_directory(struct discover *discover, const struct discover_optio
 	if (!discover->directory)
 		return err_set(err, -ENOMEM, "out of memory");
 	rc = listing_open(&discover->listing, options, wall_clock(), err);
+	if (rc == 0 && base)
+		rc = aside_open(&discover->aside, base, work, on_worked, discover, err);
 	if (rc == 0)
 		rc = origin_open(&discover->origin, &origin, base, on_text, discover, err);
 	if (rc < 0)
@@ -227,8 +262,10 @@ void discover_close(struct discover *discover)
 {
 	if (!discover)
 		return;
+	discover->is_open = false; /* nobody is told any more */
 	if (discover->tick)
 		event_free(discover->tick);
+	aside_close(discover->aside);
 	origin_close(discover->origin);
 	listing_close(discover->listing);
 	hosts_free(discover->pins);

@@ -120,14 +120,14 @@ bool listing_tick(struct listing *listing, uint64_t now_s)
 
 /* ---- offers ----------------------------------------------------------------------------------- */
 
-static int check_id(const struct listing *listing, const struct directory *directory, const char *name, struct err *err)
+static int check_id(const char *id, const struct directory *directory, const char *name, struct err *err)
 {
-	if (!listing->id || strcmp(listing->id, directory->id) == 0)
+	if (!id || strcmp(id, directory->id) == 0)
 		return 0;
 	return err_set(err, -EINVAL,
 		       "%s: this is directory %s, and %s is configured: bring the right one, or correct "
 		       "directory_id",
-		       name, directory->id, listing->id);
+		       name, directory->id, id);
 }
 
 static void own_directory(struct directory **directory)
@@ -135,18 +135,31 @@ static void own_directory(struct directory **directory)
 	directory_free(*directory);
 }
 
-/* What is known of a text once its signature held. */
+/*
+ * A text on its way: what it is compared with, taken from the listing when it was brought, and what came of it. Whoever works on it may
+ * be another thread, so that nothing of the listing is in it but what never changes.
+ */
 struct offer {
+	uint8_t *memory; /* of text and signature; NULL = they are somebody else's */
 	struct view text, signature;
-	const char *name;
+	char *name;
+	const struct minisign_keys *keys;
+	const char *id, *ledger_file; /* the listing's */
+	uint64_t now_s;
+	bool clock_wrong, has_current, unsaved;
+	uint64_t current_serial;
+	uint8_t current_hash[SHA256_LEN];
+	struct ledger ledger; /* its marks */
+	/* What came of it. */
+	int rc; /* as listing_offer's */
+	struct err err, keep_err;
 	const struct minisign_key *key;
 	uint8_t hash[SHA256_LEN];
+	struct directory *directory;
 };
 
-/* Everything that does not depend on the time or on earlier texts. */
-static int examine(struct directory **out, struct offer *offer, const struct listing *listing, struct err *err)
+static int verify(struct offer *offer, struct err *err)
 {
-	OWN(own_directory) struct directory *directory = NULL;
 	char name[512];
 	int rc;
 
@@ -154,13 +167,22 @@ static int examine(struct directory **out, struct offer *offer, const struct lis
 		return err_set(err, -EFBIG, "%s: is larger than %u octets: make several directories", offer->name,
 			       DIRECTORY_OCTETS_MAX);
 	snprintf(name, sizeof(name), "%s.minisig", offer->name);
-	rc = minisign_verify(&offer->key, &listing->keys, offer->text, offer->signature, name, err);
-	if (rc == 0 && hash_sha256(offer->hash, &offer->text, 1) < 0)
+	rc = minisign_verify(&offer->key, offer->keys, offer->text, offer->signature, name, err);
+	if (rc == 0 && hash_sha256_apart(offer->hash, offer->text) < 0)
 		rc = err_set(err, -EIO, "%s: SHA-256 failed", offer->name);
+	return rc;
+}
+
+/* Everything that does not depend on the time. */
+static int examine(struct directory **out, const struct offer *offer, struct err *err)
+{
+	OWN(own_directory) struct directory *directory = NULL;
+	int rc = directory_parse(&directory, offer->text, offer->name, err);
+
 	if (rc == 0)
-		rc = directory_parse(&directory, offer->text, offer->name, err);
+		rc = check_id(offer->id, directory, offer->name, err);
 	if (rc == 0)
-		rc = check_id(listing, directory, offer->name, err);
+		rc = ledger_admit(&offer->ledger, offer->key->id, directory->serial, offer->hash, offer->name, err);
 	if (rc == 0)
 		*out = TAKE(directory);
 	return rc;
@@ -177,55 +199,127 @@ static void put_in_force(struct listing *listing, struct directory *directory, c
  * DEVIATION from "write, then use" when the disk refuses: the directory is used all the same, because it may withdraw a key, and the operator hears that a
  * restart would forget it.
  */
-static void keep(struct listing *listing, const struct offer *offer)
+static void keep(struct offer *offer)
 {
-	struct err *problem = &listing->problem[PROBLEM_LEDGER_FILE];
-
-	if (!listing->ledger_file)
-		return;
-	clear_problem(listing, PROBLEM_LEDGER_FILE);
-	listing->unsaved =
-		ledger_write(&listing->ledger, offer->text, offer->signature, listing->ledger_file, problem) < 0;
+	if (offer->ledger_file)
+		offer->unsaved = ledger_write(&offer->ledger, offer->text, offer->signature, offer->ledger_file,
+					      &offer->keep_err) < 0;
 }
 
-static int take(struct listing *listing, struct offer *offer, uint64_t now_s, struct err *err)
+static int take(struct offer *offer, struct err *err)
 {
 	OWN(own_directory) struct directory *directory = NULL;
-	int rc = examine(&directory, offer, listing, err);
+	int rc = verify(offer, err);
 
-	if (rc == 0)
-		rc = ledger_admit(&listing->ledger, offer->key->id, directory->serial, offer->hash, offer->name, err);
 	if (rc < 0)
 		return rc;
-	if (listing->current && memcmp(listing->current_hash, offer->hash, SHA256_LEN) == 0) {
-		if (listing->unsaved)
-			keep(listing, offer);
-		return 0;
+	if (offer->has_current && memcmp(offer->current_hash, offer->hash, SHA256_LEN) == 0) {
+		/* It has been read before. */
+		rc = ledger_admit(&offer->ledger, offer->key->id, offer->current_serial, offer->hash, offer->name, err);
+		if (rc == 0 && offer->unsaved)
+			keep(offer);
+		return rc;
 	}
-	if (is_clock_wrong(listing, now_s))
-		return err_set(err, -ETIME, "%s: is not taken while the clock is wrong", offer->name);
-	rc = directory_check_time(directory, offer->name, now_s, err);
+	rc = examine(&directory, offer, err);
 	if (rc < 0)
 		return rc;
-	ledger_note(&listing->ledger, offer->key->id, directory->serial, offer->hash);
-	keep(listing, offer);
-	put_in_force(listing, TAKE(directory), offer->hash);
-	listing_tick(listing, now_s);
+	if (offer->clock_wrong)
+		return err_set(err, -ETIME, "%s: is not taken while the clock is wrong", offer->name);
+	rc = directory_check_time(directory, offer->name, offer->now_s, err);
+	if (rc < 0)
+		return rc;
+	ledger_note(&offer->ledger, offer->key->id, directory->serial, offer->hash);
+	keep(offer);
+	offer->directory = TAKE(directory);
 	return 1;
+}
+
+void offer_work(struct offer *offer)
+{
+	offer->rc = take(offer, &offer->err);
+}
+
+static void fill(struct offer *offer, const struct listing *listing, uint64_t now_s)
+{
+	offer->keys = &listing->keys;
+	offer->id = listing->id;
+	offer->ledger_file = listing->ledger_file;
+	offer->now_s = now_s;
+	offer->clock_wrong = is_clock_wrong(listing, now_s);
+	offer->has_current = listing->current != NULL;
+	offer->current_serial = listing->current ? listing->current->serial : 0;
+	memcpy(offer->current_hash, listing->current_hash, SHA256_LEN);
+	offer->unsaved = listing->unsaved;
+	offer->ledger = listing->ledger;
+}
+
+struct offer *offer_new(struct listing *listing, struct view text, struct view signature, const char *name,
+			uint64_t now_s)
+{
+	struct offer *offer = calloc(1, sizeof(*offer));
+
+	if (!offer)
+		return NULL;
+	offer->memory = malloc(text.len + signature.len + 1);
+	offer->name = strdup(name);
+	if (!offer->memory || !offer->name) {
+		offer_free(offer);
+		return NULL;
+	}
+	listing_tick(listing, now_s);
+	fill(offer, listing, now_s);
+	memcpy(offer->memory, text.at, text.len);
+	if (signature.len)
+		memcpy(offer->memory + text.len, signature.at, signature.len);
+	offer->text = view_of(offer->memory, text.len);
+	offer->signature = view_of(offer->memory + text.len, signature.len);
+	return offer;
+}
+
+void offer_free(struct offer *offer)
+{
+	if (!offer)
+		return;
+	directory_free(offer->directory);
+	free(offer->memory);
+	free(offer->name);
+	free(offer);
+}
+
+int listing_finish(struct listing *listing, struct offer *offer, uint64_t now_s)
+{
+	struct err before = listing->problem[PROBLEM_SOURCE];
+
+	listing->problem[PROBLEM_SOURCE] = offer->err;
+	/* The same one is offered again and again while it lies there. */
+	listing->rejected += offer->rc < 0 && strcmp(before.text, offer->err.text) != 0;
+	if (offer->rc < 0)
+		return offer->rc;
+	if (offer->rc > 0 || listing->unsaved)
+		listing->problem[PROBLEM_LEDGER_FILE] = offer->keep_err;
+	listing->unsaved = offer->unsaved;
+	if (offer->rc > 0) {
+		memcpy(listing->ledger.marks, offer->ledger.marks, sizeof(listing->ledger.marks));
+		listing->ledger.mark_count = offer->ledger.mark_count;
+		put_in_force(listing, TAKE(offer->directory), offer->hash);
+	}
+	listing_tick(listing, now_s);
+	return offer->rc;
+}
+
+static void own_offer(struct offer **offer)
+{
+	offer_free(*offer);
 }
 
 int listing_offer(struct listing *listing, struct view text, struct view signature, const char *name, uint64_t now_s)
 {
-	struct offer offer = { .text = text, .signature = signature, .name = name };
-	struct err *problem = &listing->problem[PROBLEM_SOURCE], before = *problem;
-	int rc;
+	OWN(own_offer) struct offer *offer = offer_new(listing, text, signature, name, now_s);
 
-	listing_tick(listing, now_s);
-	clear_problem(listing, PROBLEM_SOURCE);
-	rc = take(listing, &offer, now_s, problem);
-	/* The same one is offered again and again while it lies there. */
-	listing->rejected += rc < 0 && strcmp(before.text, problem->text) != 0;
-	return rc;
+	if (!offer)
+		return err_set(&listing->problem[PROBLEM_SOURCE], -ENOMEM, "%s: out of memory", name);
+	offer_work(offer);
+	return listing_finish(listing, offer, now_s);
 }
 
 bool listing_wants_more(const struct listing *listing)
@@ -256,26 +350,26 @@ static int read_keys(struct listing *listing, const char *key, struct err *err)
 }
 
 /* The copy is as good as its signature: what is not signed by a key of today is no directory. */
-static void bring_back(struct listing *listing)
+static void bring_back(struct listing *listing, uint64_t now_s)
 {
 	OWN(own_directory) struct directory *directory = NULL;
 	struct offer offer = { .text = listing->ledger.text,
 			       .signature = listing->ledger.signature,
 			       .name = listing->ledger_file };
 
-	if (offer.text.len && examine(&directory, &offer, listing, NULL) == 0 &&
-	    ledger_admit(&listing->ledger, offer.key->id, directory->serial, offer.hash, offer.name, NULL) == 0)
+	fill(&offer, listing, now_s);
+	if (offer.text.len && verify(&offer, NULL) == 0 && examine(&directory, &offer, NULL) == 0)
 		put_in_force(listing, TAKE(directory), offer.hash);
 }
 
-static void read_state(struct listing *listing)
+static void read_state(struct listing *listing, uint64_t now_s)
 {
 	struct err err = ERR_NONE;
 	int rc = ledger_read(&listing->ledger, listing->ledger_file, &err);
 
 	listing->seen_s = listing->written_s = ledger_read_clock(listing->clock_file);
 	if (rc == 0) {
-		bring_back(listing);
+		bring_back(listing, now_s);
 		/* The text has been read; only the marks are wanted from here on. */
 		free(TAKE(listing->ledger.memory));
 		listing->ledger.text = listing->ledger.signature = VIEW_NONE;
@@ -319,7 +413,7 @@ int listing_open(struct listing **out, const struct discover_options *options, u
 	if (rc < 0)
 		return rc;
 	if (listing->ledger_file)
-		read_state(listing);
+		read_state(listing, now_s);
 	listing_tick(listing, now_s);
 	*out = TAKE(listing);
 	return 0;

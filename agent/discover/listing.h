@@ -26,6 +26,17 @@ void listing_close(struct listing *listing);
  */
 int listing_offer(struct listing *listing, struct view text, struct view signature, const char *name, uint64_t now_s);
 
+/*
+ * The same in three steps, of which the second, the long one, may be done by another thread (aside.h) while the listing answers and ticks: offer_new copies
+ * what was brought, offer_work verifies, reads and writes it to the disk, listing_finish takes the outcome and says what listing_offer says. One offer at a time.
+ */
+struct offer;
+struct offer *offer_new(struct listing *listing, struct view text, struct view signature, const char *name,
+			uint64_t now_s);
+void offer_work(struct offer *offer);
+int listing_finish(struct listing *listing, struct offer *offer, uint64_t now_s);
+void offer_free(struct offer *offer);
+
 /* listing_fail: the source could not even be read, for the reason in `err`. */
 void listing_fail(struct listing *listing, const struct err *err);
 

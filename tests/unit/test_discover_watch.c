@@ -179,6 +179,40 @@ static void test_life_of_a_file(void **state)
 	close_fixture(&fixture);
 }
 
+/* Texts are examined beside the loop: what was in force answers meanwhile, the last of several that come is taken, and nobody waits at the end. */
+static void test_beside_the_loop(void **state)
+{
+	struct facts facts = facts_now(10, "192.0.2.1 " KEY_A "\n");
+	struct fixture fixture;
+
+	(void)state;
+	put(&facts, 0);
+	open_fixture(&fixture);
+	ask_face(&fixture, "192.0.2.1");
+	assert_int_equal(fixture.heard.outcome, DISCOVER_KEYS);
+	facts = facts_now(11, "192.0.2.2 " KEY_A "\n");
+	put(&facts, 0);
+	discover_reload(fixture.discover, NULL);
+	ask_face(&fixture, "192.0.2.1");
+	assert_int_equal(fixture.heard.outcome, DISCOVER_KEYS);
+	facts = facts_now(12, "192.0.2.3 " KEY_A "\n");
+	put(&facts, 0);
+	fixture.heard.changes = 0; /* a reload is one */
+	discover_reload(fixture.discover, NULL);
+	wait_for(&fixture, 3, 0);
+	ask_face(&fixture, "192.0.2.3");
+	assert_int_equal(fixture.heard.outcome, DISCOVER_KEYS);
+	facts = facts_now(13, "192.0.2.4 " KEY_A "\n");
+	put(&facts, 0);
+	discover_reload(fixture.discover, NULL);
+	close_fixture(&fixture);
+	/* It was verified and kept before the end. */
+	open_fixture(&fixture);
+	ask_face(&fixture, "192.0.2.4");
+	assert_int_equal(fixture.heard.outcome, DISCOVER_KEYS);
+	close_fixture(&fixture);
+}
+
 /* A pin is above the directory, whatever their prefixes. */
 static void test_pin_above_directory(void **state)
 {
@@ -188,7 +222,7 @@ static void test_pin_above_directory(void **state)
 					    .pins = in_folder("pins"),
 					    .directory_key = public_key(key, 1),
 					    .state_dir = folder };
-	struct facts facts = facts_now(4, "192.0.2.1 " KEY_A " name=listed\n");
+	struct facts facts = facts_now(20, "192.0.2.1 " KEY_A " name=listed\n");
 	struct fixture fixture = { .base = NULL };
 
 	(void)state;
@@ -217,6 +251,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life_of_a_file),
+		cmocka_unit_test(test_beside_the_loop),
 		cmocka_unit_test(test_pin_above_directory),
 	};
 
