@@ -56,3 +56,11 @@ has_problem() { on "$1" "$HOLDFAST" status --json | grep -E -- "$2" >/dev/null; 
 spis_to() {
 	on "$1" ip -o xfrm state | grep -E "(src|dst) $(addr "$2")[^0-9]" | sed -n 's/.* spi \(0x[0-9a-f]*\).*/\1/p' | sort | tr '\n' ' ' || true
 }
+
+# refused WHAT PATTERN: what was brought to a is refused for that reason, and nothing else changes: the directory is still number
+# $good, its SAs with b are $sas.
+refused() {
+	wait_for 20 has_problem a "$2" || fail "$1: $(on a "$HOLDFAST" status)"
+	serial_is a "$good" || fail "$1: another directory is in force: $(on a "$HOLDFAST" status)"
+	check_eq "$(spis_to a b)" "$sas" "SAs after: $1"
+}

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# LAB-TIMEOUT: 180
+# LAB-TIMEOUT: 300
 #
 # A stolen key that is withdrawn from the directory stops working within one refresh, on SAs that stand, on attempts, and after a
 # restart of the agent; pairs whose key is listed still keep their SAs and lose nothing. A host that uses another's key at its own
