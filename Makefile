@@ -195,7 +195,7 @@ FORCE:
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
 # tests/run does the counting; the parts leave "passed failed skipped" in $(B)/check/PART.
-.PHONY: check check-dist check-unit check-sim sim check-bpf check-net check-vm check-fuzz fuzz-programs analyze bench fuzz tidy demo mesh
+.PHONY: lab-shell check check-dist check-unit check-sim sim check-bpf check-net check-vm check-fuzz fuzz-programs analyze bench fuzz tidy demo mesh
 export HF_SRC := $(CURDIR)
 export HF_BUILD = $(abspath $(B))
 export B
@@ -264,6 +264,8 @@ mesh: lab
 
 demo: lab
 	@tests/demo
+lab-shell: lab
+	@tests/lab/shell
 
 # ---- setup, install ------------------------------------------------------------------------------------------------
 
@@ -313,6 +315,7 @@ help:
 	@sed -n 's/^#: //p' Makefile
 #: make              build $(B)/holdfast and the BPF programs         (= make all)
 #: make demo         see it work, on this machine
+#: make lab-shell    the hosts of the demo to play with, in tmux
 #: make check        everything below except check-vm, one closing line with the sum
 #: make analyze      gcc -fanalyzer and clang --analyze over base, crypto, ike, core
 #: make tidy         floors, purity, SPDX, length and format of the sources
