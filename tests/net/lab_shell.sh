@@ -17,6 +17,7 @@ typed() {
 shell_open 200 60
 check_eq "$(shell_tmux list-panes -t lab:0 | wc -l)" 4 "panes"
 for h in a b c; do
+	wait_for 60 agent_up "$h"
 	typed "$h" '^holdfast [0-9.]+, pid [0-9]+, running for' 'holdfast status'
 	check_eq "$(shell_tmux display-message -p -t "$(pane "$h")" '#{pane_title}')" "$h  $(addr "$h")  $(addr6 "$h")" "title"
 done
