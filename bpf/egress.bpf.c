@@ -88,12 +88,12 @@ static __always_inline int deny(struct __sk_buff *skb, const struct packet *pack
 static __always_inline bool must_queue_behind(const struct hf_gate *gate, const struct hf_pair *pair)
 {
 	struct hf_queue *queue;
+	struct hf_hold hold;
 	__u64 state;
-	__u32 index;
 
-	if (!gate || gate->handoff_until_ns <= bpf_ktime_get_ns())
+	if (!gate || gate->handoff_until_ns <= bpf_ktime_get_ns() || !queue_find(pair, &hold))
 		return false;
-	queue = queue_find(pair, &index);
+	queue = bpf_map_lookup_elem(&hf_queue, &hold.queue);
 	if (!queue)
 		return false;
 	state = read_once(queue->state);

@@ -9,18 +9,21 @@
 #ifndef HF_HOLD_H
 #define HF_HOLD_H
 
+#include <linux/errno.h>
+
 #include "report.h"
 
 #define SEARCH_MAX 64 /* slots or queues looked at; at 90 % in use the search fails once in a thousand */
 #define SEARCH_RANDOM 32
 #define SEARCH_STEP 0x9e3779b1 /* odd, and the golden ratio of 2^32: 32 steps spread evenly */
 #define RACE_MAX 16	       /* tries against other CPUs that queue for the same pair */
-#define REOPEN_MAX 2	       /* times a queue may be found closed */
+#define REOPEN_MAX 4	       /* times a queue may be found closed, or gone */
 
 enum pushed {
 	PUSHED,
 	PUSHED_CLOSED, /* the agent closed the queue: look the pair up anew */
 	PUSHED_RACE,
+	PUSHED_FULL, /* no room for another queue */
 };
 
 static __always_inline struct hf_slot_head *slot_head(__u32 ref)
@@ -168,45 +171,52 @@ static __always_inline bool slot_fill(struct __sk_buff *skb, const struct packet
 	return COPY_PACKET(skb, packet, slot->data, HF_SLOT_DATA) == 0;
 }
 
-/* Takes a free queue for the pair and enters it in hf_hold. Another CPU may have been faster: then theirs is used. */
-static __always_inline struct hf_queue *queue_open(const struct hf_pair *pair, __u32 *index, bool reply)
+enum opened {
+	OPENED,
+	OPENED_NOT, /* another CPU was faster: look the pair up anew */
+	OPENED_FULL,
+};
+
+/*
+ * Takes a free queue for the pair and enters it in hf_hold. One that does not get in is given back: nobody can have queued
+ * into it, since nobody was told this opening's number.
+ */
+static __always_inline enum opened queue_open(const struct hf_pair *pair, struct hf_hold *hold, bool reply)
 {
-	struct hf_hold *theirs, hold;
 	struct hf_queue *queue;
 	__u64 state;
+	long error;
 
-	*index = queue_search(reply) - 1;
-	queue = bpf_map_lookup_elem(&hf_queue, index); /* NULL for -1, which is beyond any array */
+	hold->queue = queue_search(reply) - 1;
+	queue = bpf_map_lookup_elem(&hf_queue, &hold->queue); /* NULL for -1, which is beyond any array */
 	if (!queue)
-		return 0;
+		return OPENED_FULL;
 	queue->pair = *pair;
 	queue->taken = 0;
 	queue->bytes = 0;
 	queue->reported = 0;
 	queue->first_ns = bpf_ktime_get_ns();
 	state = (read_once(queue->state) & ~(HF_QUEUE_CLOSED | HF_QUEUE_COUNT)) + HF_QUEUE_OPENED;
-	xchg(&queue->state, state & ~HF_QUEUE_CLOSED);
+	state &= ~HF_QUEUE_CLOSED;
+	xchg(&queue->state, state);
 
-	hold.queue = *index;
-	if (bpf_map_update_elem(&hf_hold, pair, &hold, BPF_NOEXIST) == 0)
-		return queue;
+	hold->opening = state >> 32;
+	error = bpf_map_update_elem(&hf_hold, pair, hold, BPF_NOEXIST);
+	if (!error)
+		return OPENED;
 	xchg(&queue->state, state | HF_QUEUE_CLOSED);
 	write_once(queue->owner, 0);
-	theirs = bpf_map_lookup_elem(&hf_hold, pair);
-	if (!theirs)
-		return 0;
-	*index = theirs->queue;
-	return bpf_map_lookup_elem(&hf_queue, index);
+	return error == -E2BIG ? OPENED_FULL : OPENED_NOT;
 }
 
-static __always_inline struct hf_queue *queue_find(const struct hf_pair *pair, __u32 *index)
+static __always_inline bool queue_find(const struct hf_pair *pair, struct hf_hold *hold)
 {
-	struct hf_hold *hold = bpf_map_lookup_elem(&hf_hold, pair);
+	const struct hf_hold *found = bpf_map_lookup_elem(&hf_hold, pair);
 
-	if (!hold)
-		return 0;
-	*index = hold->queue;
-	return bpf_map_lookup_elem(&hf_queue, index);
+	if (!found)
+		return false;
+	*hold = *found;
+	return true;
 }
 
 static __always_inline bool pair_equal(const struct hf_pair *a, const struct hf_pair *b)
@@ -216,15 +226,18 @@ static __always_inline bool pair_equal(const struct hf_pair *a, const struct hf_
 	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
 }
 
-/* Frees the slot of a packet that a newer one of its pair has displaced. */
-static __always_inline void queue_displace(struct hf_queue *queue, __u32 ref)
+/*
+ * Frees the slot of a packet that a newer one of its pair, of `len` octets, has displaced. One addition for both: a program
+ * that is stopped in front of it until its queue went to another pair leaves that one the difference of two packets, until
+ * it is opened anew.
+ */
+static __always_inline void queue_displace(struct hf_queue *queue, __u32 ref, __u32 len)
 {
 	struct hf_slot_head *head = slot_head(ref);
 
-	if (head) {
-		fetch_add(&queue->bytes, -head->len);
+	fetch_add(&queue->bytes, len - (head ? head->len : 0));
+	if (head)
 		write_once(head->owner, 0);
-	}
 	COUNT(drop_pair_full);
 }
 
@@ -236,7 +249,7 @@ static __always_inline void queue_append(struct hf_queue *queue, __u32 n, __u32 
 	fetch_add(&queue->bytes, len);
 	old = xchg(&queue->slot[n % HF_QUEUE_SLOTS], ref);
 	if (old)
-		queue_displace(queue, old);
+		queue_displace(queue, old, 0);
 }
 
 /*
@@ -249,8 +262,7 @@ static __always_inline bool queue_replace(struct hf_queue *queue, __u32 n, __u32
 
 	if (!old || cmpxchg(&queue->slot[n % HF_QUEUE_SLOTS], old, ref) != old)
 		return false;
-	fetch_add(&queue->bytes, len);
-	queue_displace(queue, old);
+	queue_displace(queue, old, len);
 	return true;
 }
 
@@ -264,9 +276,10 @@ static __always_inline bool queue_is_full(struct hf_queue *queue, __u32 n, __u32
 
 /*
  * queue_push queues the slot as its pair's newest packet. A full queue gives the newest one's place to this one, so
- * that the first packets and the latest survive (RFC 4322 3.1). Returns enum pushed.
+ * that the first packets and the latest survive (RFC 4322 3.1). `opening` is what hf_hold said: the queue may have been
+ * given back since, and opened by somebody for whom it is not in hf_hold yet. Returns enum pushed.
  */
-__noinline int queue_push(__u32 index, __u32 ref)
+__noinline int queue_push(__u32 index, __u32 opening, __u32 ref)
 {
 	struct hf_queue *queue = bpf_map_lookup_elem(&hf_queue, &index);
 	struct hf_slot_head *head = slot_head(ref);
@@ -278,7 +291,7 @@ __noinline int queue_push(__u32 index, __u32 ref)
 		__u64 state = fetch_add(&queue->state, 0);
 		__u32 n = (__u32)state;
 
-		if (state & HF_QUEUE_CLOSED || !pair_equal(&queue->pair, &head->pair))
+		if (state >> 32 != opening || !pair_equal(&queue->pair, &head->pair))
 			return PUSHED_CLOSED;
 		if (queue_is_full(queue, n, head->len)) {
 			if (queue_replace(queue, n - 1, ref, head->len))
@@ -299,14 +312,40 @@ static __always_inline void set_owner(__u32 ref, __u32 owner)
 		write_once(head->owner, owner);
 }
 
+/* Queues the slot with its pair's packets and tells the agent. Returns enum pushed. */
+static __always_inline int hold_push(struct __sk_buff *skb, const struct packet *packet, __u32 ref,
+				     enum hf_event_type type, enum hf_group group, bool reply)
+{
+	int pushed = PUSHED_CLOSED;
+	struct hf_queue *queue;
+	struct hf_hold hold;
+
+	for (int i = 0; i < REOPEN_MAX && pushed == PUSHED_CLOSED; i++) {
+		if (!queue_find(&packet->pair, &hold)) {
+			enum opened opened = queue_open(&packet->pair, &hold, reply);
+
+			if (opened == OPENED_FULL)
+				return PUSHED_FULL;
+			if (opened == OPENED_NOT)
+				continue;
+		}
+		set_owner(ref, hold.queue + 1);
+		pushed = queue_push(hold.queue, hold.opening, ref);
+		if (pushed != PUSHED)
+			continue;
+		queue = bpf_map_lookup_elem(&hf_queue, &hold.queue);
+		if (queue)
+			report_queue(skb, queue, hold.queue, type, group);
+	}
+	return pushed;
+}
+
 /* hold_packet keeps the packet for its pair; false when it could not, which is counted. */
 static __always_inline bool hold_packet(struct __sk_buff *skb, const struct packet *packet, enum hf_held held,
 					enum hf_event_type type, enum hf_group group)
 {
-	int pushed = PUSHED_CLOSED;
 	bool reply = packet_is_reply(skb, packet);
-	struct hf_queue *queue;
-	__u32 index = 0, ref;
+	__u32 ref;
 
 	if (!packet->len || packet->len > HF_SLOT_BIG_DATA) {
 		COUNT(drop_too_big);
@@ -322,27 +361,19 @@ static __always_inline bool hold_packet(struct __sk_buff *skb, const struct pack
 		COUNT(drop_copy);
 		return false;
 	}
-	for (int i = 0; i < REOPEN_MAX && pushed == PUSHED_CLOSED; i++) {
-		queue = queue_find(&packet->pair, &index);
-		if (!queue)
-			queue = queue_open(&packet->pair, &index, reply);
-		if (!queue) {
-			set_owner(ref, 0);
-			COUNT(drop_queues_full);
-			return false;
-		}
-		set_owner(ref, index + 1);
-		pushed = queue_push(index, ref);
-		if (pushed == PUSHED)
-			report_queue(skb, queue, index, type, group);
-	}
-	if (pushed != PUSHED) {
-		set_owner(ref, 0);
+	switch (hold_push(skb, packet, ref, type, group, reply)) {
+	case PUSHED:
+		COUNT(held);
+		return true;
+	case PUSHED_FULL:
+		COUNT(drop_queues_full);
+		break;
+	default:
 		COUNT(drop_race);
-		return false;
+		break;
 	}
-	COUNT(held);
-	return true;
+	set_owner(ref, 0);
+	return false;
 }
 
 #endif

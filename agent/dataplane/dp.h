@@ -38,6 +38,9 @@ struct dp_array {
 struct egress_bpf;
 struct ingress_bpf;
 
+/* Queues that lost their entry in hf_hold to a newer one before they were empty: the instant is short, so they are few. */
+#define DP_LOOSE_MAX 16
+
 struct dataplane {
 	struct egress_bpf *egress;
 	struct ingress_bpf *ingress;
@@ -53,6 +56,8 @@ struct dataplane {
 	void *events_arg;
 	unsigned int events_left;
 	struct release *release;
+	uint32_t loose[DP_LOOSE_MAX]; /* indices of such queues, oldest first */
+	unsigned int loose_count;
 	uint64_t hold_age_ns;
 	bool adopted, tcx;
 	bool swept;	       /* at least once */

@@ -70,9 +70,15 @@ static struct hf_queue *queue_of(struct dataplane *dp, const struct hf_pair *pai
 	return queue && pair_equal(&queue->pair, pair) ? queue : NULL;
 }
 
+static void pass_place(struct hf_queue *queue)
+{
+	__atomic_add_fetch(&queue->taken, 1, __ATOMIC_ACQ_REL);
+}
+
 /*
  * Takes the oldest packet off: its slot is then ours to free. NULL when nothing waits, or when what waits is not
- * published yet.
+ * published yet. Its place counts as waiting until `pass_place`: a newer packet that finds the queue empty overtakes what
+ * is not on its way by then.
  */
 static struct hf_slot_head *take(struct dataplane *dp, struct hf_queue *queue, uint32_t *ref)
 {
@@ -89,7 +95,8 @@ static struct hf_slot_head *take(struct dataplane *dp, struct hf_queue *queue, u
 	head = slot_head(dp, *ref);
 	/* The bytes leave before the place is free, so that a program never believes in more room than there is. */
 	__atomic_sub_fetch(&queue->bytes, head ? head->len : 0, __ATOMIC_ACQ_REL);
-	__atomic_add_fetch(&queue->taken, 1, __ATOMIC_ACQ_REL);
+	if (!head)
+		pass_place(queue);
 	return head;
 }
 
@@ -111,22 +118,47 @@ static void let_go(struct dataplane *dp, struct hf_queue *queue, struct hf_slot_
 	} else {
 		release_packet(dp->release, head, slot_data(head));
 	}
+	pass_place(queue);
 	slot_free(head);
+}
+
+static void loose_forget(struct dataplane *dp, uint32_t index)
+{
+	unsigned int i = 0;
+
+	while (i < dp->loose_count && dp->loose[i] != index)
+		i++;
+	if (i < dp->loose_count)
+		memmove(&dp->loose[i], &dp->loose[i + 1], (--dp->loose_count - i) * sizeof(dp->loose[0]));
+}
+
+static struct hf_queue *loose_of(struct dataplane *dp, const struct hf_pair *pair, uint32_t *index)
+{
+	for (unsigned int i = 0; i < dp->loose_count; i++) {
+		struct hf_queue *queue = dp_at(&dp->queues, dp->loose[i]);
+
+		*index = dp->loose[i];
+		if (queue && pair_equal(&queue->pair, pair))
+			return queue;
+	}
+	return NULL;
 }
 
 /*
  * Gives an empty queue back. The pair's entry goes first: a program that looks now opens a new queue and reports it.
- * One that had found this queue may still fill it, which the compare and exchange sees. False when it did.
+ * One that had found this queue may still fill it, which the compare and exchange sees. False when it did: then the
+ * queue has lost its entry, and the caller goes on with it or enters it again.
  */
 static bool close_empty(struct dataplane *dp, struct hf_queue *queue, uint32_t index)
 {
 	struct hf_hold hold;
 	__u64 state = queue_state(queue);
 
+	if ((uint32_t)state != queue->taken)
+		return false;
 	if (bpf_map_lookup_elem(dp->map[DP_HOLD], &queue->pair, &hold) == 0 && hold.queue == index)
 		bpf_map_delete_elem(dp->map[DP_HOLD], &queue->pair);
-	if ((uint32_t)state != queue->taken ||
-	    !__atomic_compare_exchange_n(&queue->state, &state, state | HF_QUEUE_CLOSED, false, __ATOMIC_ACQ_REL,
+	if (!__atomic_compare_exchange_n(&queue->state, &state, state | HF_QUEUE_CLOSED, false, __ATOMIC_ACQ_REL,
 					 __ATOMIC_ACQUIRE))
 		return false;
 	/* Nothing is left by now; a slot that still stood here would be lost for good. */
@@ -139,31 +171,40 @@ static bool close_empty(struct dataplane *dp, struct hf_queue *queue, uint32_t i
 			slot_free(head);
 		}
 	}
+	loose_forget(dp, index);
 	__atomic_store_n(&queue->owner, 0, __ATOMIC_RELEASE);
 	return true;
 }
 
 /*
  * A queue that lost its entry and was not closed, because an agent died in between or packets came without end, is
- * entered again, or nobody would find it. Where the pair has a new queue by now, what the old one holds is dropped.
+ * entered again, or nobody would find it. Where the pair has a new queue by now, the old one is remembered: what it holds
+ * goes first. Without room to remember it is left to the next sweep.
  */
 static void reenter(struct dataplane *dp, struct hf_queue *queue, uint32_t index)
 {
-	struct hf_hold hold = { .queue = index };
+	struct hf_hold hold = { .queue = index, .opening = (uint32_t)(queue_state(queue) >> 32) };
+	uint32_t other;
 
-	if (bpf_map_update_elem(dp->map[DP_HOLD], &queue->pair, &hold, BPF_NOEXIST) != -EEXIST)
-		return;
+	if (bpf_map_lookup_elem(dp->map[DP_HOLD], &queue->pair, &hold) < 0)
+		bpf_map_update_elem(dp->map[DP_HOLD], &queue->pair, &hold, BPF_NOEXIST);
 	if (bpf_map_lookup_elem(dp->map[DP_HOLD], &queue->pair, &hold) < 0 || hold.queue == index)
 		return;
-	for (uint32_t ref = 0; !queue_is_empty(queue);) {
-		struct hf_slot_head *head = take(dp, queue, &ref);
+	loose_forget(dp, index);
+	if (!loose_of(dp, &queue->pair, &other) && dp->loose_count < DP_LOOSE_MAX)
+		dp->loose[dp->loose_count++] = index;
+}
 
-		if (!head)
-			return;
-		dp->agent->drop_changed++;
-		slot_free(head);
-	}
-	close_empty(dp, queue, index);
+/*
+ * While a handoff lasts the queue stays, empty or not: in the instant between its two steps a program could queue a packet
+ * into it, and the same sender's next one would find no queue to wait in.
+ */
+static bool is_in_handoff(struct dataplane *dp, const struct hf_pair *pair, uint64_t now)
+{
+	struct hf_gate gate;
+
+	return __atomic_load_n(&dp->config->handoffs, __ATOMIC_RELAXED) &&
+	       bpf_map_lookup_elem(dp->map[DP_GATE], pair, &gate) == 0 && gate.handoff_until_ns > now;
 }
 
 static int begin(struct dataplane *dp, const struct hf_pair *pair, const struct dataplane_drain *order, struct err *err)
@@ -200,16 +241,11 @@ static int drain_once(struct dataplane *dp, struct hf_queue *queue, const struct
 	return 0;
 }
 
-int dataplane_drain(struct dataplane *dp, const struct hf_pair *pair, const struct dataplane_drain *order, uint64_t now,
-		    struct dataplane_drained *out, struct err *err)
+static int drain_queue(struct dataplane *dp, struct hf_queue *queue, uint32_t index,
+		       const struct dataplane_drain *order, bool close, uint64_t now, struct dataplane_drained *out,
+		       struct err *err)
 {
-	uint32_t index = 0;
-	struct hf_queue *queue = queue_of(dp, pair, &index);
-
-	*out = (struct dataplane_drained){ .empty = true };
-	if (!order->policy_later)
-		release_tell_late(dp->release);
-	for (int i = 0; queue && i < CLOSE_TRIES; i++) {
+	for (int i = 0; i < CLOSE_TRIES; i++) {
 		int error = drain_once(dp, queue, order, now, out, err);
 
 		if (error < 0)
@@ -217,12 +253,31 @@ int dataplane_drain(struct dataplane *dp, const struct hf_pair *pair, const stru
 		/* A new packet is news again. Said before emptiness is asked, or one that comes in between is forgotten. */
 		__atomic_store_n(&queue->reported, 0, __ATOMIC_SEQ_CST);
 		out->empty = queue_is_empty(queue);
-		if (!order->close || (out->empty && close_empty(dp, queue, index)))
+		if (!close || (out->empty && close_empty(dp, queue, index)))
 			return 0;
 	}
-	if (queue)
-		reenter(dp, queue, index);
+	reenter(dp, queue, index);
 	return 0;
+}
+
+int dataplane_drain(struct dataplane *dp, const struct hf_pair *pair, const struct dataplane_drain *order, uint64_t now,
+		    struct dataplane_drained *out, struct err *err)
+{
+	bool close = order->close && (order->how == DATAPLANE_DENY || !is_in_handoff(dp, pair, now));
+	struct hf_queue *queue;
+	uint32_t index = 0;
+	int error = 0;
+
+	*out = (struct dataplane_drained){ .empty = true };
+	if (!order->policy_later)
+		release_tell_late(dp->release);
+	queue = loose_of(dp, pair, &index);
+	if (queue)
+		error = drain_queue(dp, queue, index, order, true, now, out, err);
+	if (error < 0 || !out->empty)
+		return error;
+	queue = queue_of(dp, pair, &index);
+	return queue ? drain_queue(dp, queue, index, order, close, now, out, err) : 0;
 }
 
 /* Drops from the head of the queue what is too old. */
@@ -238,6 +293,7 @@ static void expire(struct dataplane *dp, struct hf_queue *queue, uint64_t now)
 		if (!head)
 			return;
 		dp->agent->drop_expired++;
+		pass_place(queue);
 		slot_free(head);
 	}
 }
@@ -313,16 +369,16 @@ void dp_hold_recover(struct dataplane *dp)
 /* One queue: what is too old goes, what waits is told, what is empty is given back. */
 static bool sweep_queue(struct dataplane *dp, struct hf_queue *queue, uint32_t index, uint64_t now)
 {
-	bool settled = now >= nstime_add(queue->first_ns, ORPHAN_NS);
+	bool settled = now >= nstime_add(queue->first_ns, ORPHAN_NS), empty;
 
-	if (settled && dp->audit_end_ns)
-		reenter(dp, queue, index);
 	expire(dp, queue, now);
-	if (!queue_is_empty(queue))
-		return true;
-	if (settled)
-		close_empty(dp, queue, index);
-	return false;
+	empty = queue_is_empty(queue);
+	if (!settled || (empty && is_in_handoff(dp, &queue->pair, now)))
+		return !empty;
+	if (empty && close_empty(dp, queue, index))
+		return false;
+	reenter(dp, queue, index);
+	return !queue_is_empty(queue);
 }
 
 /* Without memory for the first pass's result nothing is freed: lost room is better than a packet freed under a program. */

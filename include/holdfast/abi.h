@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 /* Changes when a layout below changes; an agent refuses to adopt maps of another version. */
-#define HF_ABI_VERSION 1
+#define HF_ABI_VERSION 2
 
 #define HF_PIN_DIR "/sys/fs/bpf/holdfast"
 
@@ -134,8 +134,9 @@ struct hf_slot_big {
  * `state` is moved by compare and exchange only: the low 32 bits count the packets ever queued, the bits
  * above them the times this queue was opened, so that a program that read it before the queue went to
  * another pair can never queue into it, and the top bit says closed. Position n lives in
- * slot[n % HF_QUEUE_SLOTS]. `taken` counts the packets the agent took off. A reference is published with
- * an exchange and taken with an exchange: each packet has one owner at any instant.
+ * slot[n % HF_QUEUE_SLOTS]. A reference is published with an exchange and taken with an exchange: each packet has
+ * one owner at any instant. `taken` counts the packets the agent is done with, moved when a packet it took off is
+ * on its way: a queue that looks empty has nothing that a newer packet could overtake.
  */
 #define HF_QUEUE_CLOSED 0x8000000000000000ull
 #define HF_QUEUE_OPENED 0x0000000100000000ull /* one more opening */
@@ -143,7 +144,7 @@ struct hf_slot_big {
 
 struct hf_queue {
 	__u32 owner;	/* 0 = free, 1 = in use */
-	__u32 taken;	/* packets the agent took off since the queue was opened */
+	__u32 taken;	/* packets the agent took off and sent since the queue was opened */
 	__u32 bytes;	/* octets queued and not yet taken */
 	__u32 reported; /* 1 once an event of this queue went out on the ring */
 	__u64 state;	/* HF_QUEUE_* */
@@ -155,6 +156,7 @@ struct hf_queue {
 /* Value of hf_hold: where the packets of a pair are held. Created by BPF, removed by the agent. */
 struct hf_hold {
 	__u32 queue;
+	__u32 opening; /* of the queue: bits 32 to 62 of its state. Any other says that it is not the pair's any more */
 };
 
 /* ---- exempt addresses ------------------------------------------------------------------------ */

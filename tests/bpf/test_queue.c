@@ -136,11 +136,40 @@ static void test_recycled_queue_takes_only_its_pair(void **state)
 	peer_send_held();
 	hold.queue = peer_queue(2);
 	before = peer_run.queue[hold.queue].state;
+	hold.opening = (uint32_t)(before >> 32);
 	assert_int_equal(bpf_map_update_elem(peer_run.hold, &pair, &hold, BPF_ANY), 0);
 	peer_numbered(1, 0, 60);
 	peer_send_dropped();
 	assert_int_equal(peer_run.queue[hold.queue].state, before);
 	assert_int_equal(run_slots_used(&peer_run), 1);
+}
+
+/*
+ * A program is still about to queue into what it found in hf_hold, while another has opened that queue anew for the same pair
+ * and is about to give it back, because it was not the first: a packet in it would be lost.
+ */
+static void test_other_opening_takes_nothing(void **state)
+{
+	struct hf_pair pair = peer_pair(1);
+	struct hf_hold hold;
+	uint64_t before;
+
+	(void)state;
+	peer_open(NULL);
+	peer_numbered(1, 0, 60);
+	peer_send_held();
+	assert_int_equal(bpf_map_lookup_elem(peer_run.hold, &pair, &hold), 0);
+	before = peer_run.queue[hold.queue].state;
+	assert_int_equal(hold.opening, before >> 32);
+	hold.opening--;
+	assert_int_equal(bpf_map_update_elem(peer_run.hold, &pair, &hold, BPF_EXIST), 0);
+	peer_numbered(1, 1, 60);
+	peer_send_dropped();
+	assert_int_equal(peer_run.queue[hold.queue].state, before);
+	assert_int_equal(run_slots_used(&peer_run), 1);
+	hold.opening++;
+	assert_int_equal(bpf_map_update_elem(peer_run.hold, &pair, &hold, BPF_EXIST), 0);
+	peer_send_held();
 }
 
 /* Each opening has a number of its own, which a compare and exchange of an earlier one can never match. */
@@ -247,10 +276,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, peer_close)
 	const struct CMUnitTest tests[] = {
-		TEST(test_one_event_per_queue),	       TEST(test_full_ring_reports_again),
-		TEST(test_stray_is_reported_as_such),  TEST(test_closed_queue_is_looked_up_anew),
-		TEST(test_closed_queue_takes_nothing), TEST(test_recycled_queue_takes_only_its_pair),
-		TEST(test_openings_are_counted),       TEST(test_handoff),
+		TEST(test_one_event_per_queue),
+		TEST(test_full_ring_reports_again),
+		TEST(test_stray_is_reported_as_such),
+		TEST(test_closed_queue_is_looked_up_anew),
+		TEST(test_closed_queue_takes_nothing),
+		TEST(test_recycled_queue_takes_only_its_pair),
+		TEST(test_other_opening_takes_nothing),
+		TEST(test_openings_are_counted),
+		TEST(test_handoff),
 		TEST(test_handoff_in_clear),
 	};
 

@@ -31,7 +31,7 @@ stop agent-a
 declare -A fields=(
 	[hf_policy]='prefix_len addr octet group'
 	[hf_gate]='local remote octet verdict group flags until_ns handoff_until_ns'
-	[hf_hold]='local remote queue'
+	[hf_hold]='local remote queue opening'
 	[hf_queue]='owner taken bytes reported state first_ns pair slot'
 	[hf_slot]='head owner len pair time_ns ifindex mark priority gso_size held data'
 	[hf_slot_big]='head owner len pair time_ns data'
