@@ -26,6 +26,8 @@ on a "$HFPROBE" udp "$(addr b)" --count 5 --wait-ms 20000 --strict
 on a "$HFPROBE" udp 10.9.0.9 --wait-ms 0 >/dev/null
 waits() { on a bpftool map dump pinned /sys/fs/bpf/holdfast/hf_gate | grep -q HF_VERDICT_HOLD; }
 wait_for 20 waits
+one_waits() { [ "$(held_of a)" = 1+0+1 ]; }
+wait_for 10 one_waits # the secured pair's queue is given back a moment after its handoff
 stop agent-a
 
 declare -A fields=(
