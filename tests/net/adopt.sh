@@ -41,7 +41,7 @@ for signal in TERM KILL TERM; do
 	stop agent-a $signal
 	nap 0.1
 	agent a --no-esn
-	wait_for 5 has_secure a 2 || fail "pairs after $signal: $(peers_in a secure) of 2 adopted"
+	wait_for 20 has_secure a 2 || fail "pairs after $signal: $(peers_in a secure) of 2 adopted"
 	now=$(carried "$(addr a)" "$(addr b)" "$spi")
 	check "$now" -gt "$have" "packets the same SA carried on, after $signal"
 done

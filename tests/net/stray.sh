@@ -44,12 +44,12 @@ done
 # Without an agent: held, and sent by the next one.
 stop agent-a KILL
 on a ip xfrm policy flush
-have=$(on a bpftool map dump pinned /sys/fs/bpf/holdfast/hf_count | grep -o '"held_stray": [0-9]*' | awk '{ s += $2 } END { print s }')
+strays() { on a bpftool map dump pinned /sys/fs/bpf/holdfast/hf_count | grep -o '"held_stray": [0-9]*' | awk '{ s += $2 } END { print s }'; }
+have=$(strays)
 setting a limits 'hold_age_seconds = 60' # long enough for two agents to start
 bg a late "$HFPROBE" udp "$(addr b)" --count 20 --strict --wait-ms 60000
-nap 0.3
-now=$(on a bpftool map dump pinned /sys/fs/bpf/holdfast/hf_count | grep -o '"held_stray": [0-9]*' | awk '{ s += $2 } END { print s }')
-check $((now - have)) -ge 20 "strays held with no agent"
+twenty_more() { [ "$(strays)" -ge $((have + 20)) ]; }
+wait_for 20 twenty_more || fail "strays held with no agent: $(($(strays) - have)) of 20"
 # b forgets its SAs too: an agent that finds SAs without a policy makes the pair anew, with the same fixed keys.
 stop agent-b
 on b ip xfrm state flush
