@@ -17,7 +17,7 @@
 #define SEARCH_RANDOM 32
 #define SEARCH_STEP 0x9e3779b1 /* odd, and the golden ratio of 2^32: 32 steps spread evenly */
 #define RACE_MAX 16	       /* tries against other CPUs that queue for the same pair */
-#define REOPEN_MAX 4	       /* times a queue may be found closed, or gone */
+#define REOPEN_MAX 3	       /* times a queue may be found closed, or gone */
 
 enum pushed {
 	PUSHED,
@@ -316,11 +316,13 @@ static __always_inline void set_owner(__u32 ref, __u32 owner)
 static __always_inline int hold_push(struct __sk_buff *skb, const struct packet *packet, __u32 ref,
 				     enum hf_event_type type, enum hf_group group, bool reply)
 {
-	int pushed = PUSHED_CLOSED;
 	struct hf_queue *queue;
 	struct hf_hold hold;
+	int pushed;
 
-	for (int i = 0; i < REOPEN_MAX && pushed == PUSHED_CLOSED; i++) {
+	/* Unrolled: the loop that clang makes of it falls through into its own head, which 6.1's verifier takes for endless. */
+#pragma unroll
+	for (int i = 0; i < REOPEN_MAX; i++) {
 		if (!queue_find(&packet->pair, &hold)) {
 			enum opened opened = queue_open(&packet->pair, &hold, reply);
 
@@ -331,13 +333,14 @@ static __always_inline int hold_push(struct __sk_buff *skb, const struct packet 
 		}
 		set_owner(ref, hold.queue + 1);
 		pushed = queue_push(hold.queue, hold.opening, ref);
-		if (pushed != PUSHED)
+		if (pushed == PUSHED_CLOSED)
 			continue;
 		queue = bpf_map_lookup_elem(&hf_queue, &hold.queue);
-		if (queue)
+		if (queue && pushed == PUSHED)
 			report_queue(skb, queue, hold.queue, type, group);
+		return pushed;
 	}
-	return pushed;
+	return PUSHED_CLOSED;
 }
 
 /* hold_packet keeps the packet for its pair; false when it could not, which is counted. */

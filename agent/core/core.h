@@ -68,7 +68,7 @@ struct core_counts {
 	uint64_t evicted;    /* a remembered failure made room for a new pair */
 	uint64_t failures[FAILURES];
 	uint64_t secured;      /* times a pair became secure */
-	uint64_t handoffs_cut; /* the sender was faster than re-injection: order given up */
+	uint64_t handoffs_cut; /* re-injection was slower than the sender, or than HANDOFF_NS: order given up */
 	uint64_t probes;       /* peers asked for a sign of life: sent to, not heard */
 	uint64_t closed_idle;  /* pairs that nobody used any more */
 	uint64_t closed_key;   /* pairs whose key was withdrawn */

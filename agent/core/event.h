@@ -66,6 +66,7 @@ struct core_event {
 		} added;
 		struct {
 			bool empty; /* nothing waits any more; false = the budget ran out */
+			bool stuck; /* what waits is not there yet: the sweep comes back to it */
 		} drained;
 		bool seals;
 		struct {

@@ -39,10 +39,16 @@ static void finish_handoff(struct core *core, struct peer *peer, uint64_t now)
 		vigil_seals(core, peer, now);
 }
 
-void handoff_drained(struct core *core, struct peer *peer, bool empty, uint64_t now)
+/* Newer packets wait for older ones until handoff_until_ns at most: beyond it an agent that got no processor time lost the order. */
+static bool was_cut(const struct peer *peer, bool empty, uint64_t now)
+{
+	return !empty || (peer->step == HANDOFF_REST && now >= peer->handoff_until_ns);
+}
+
+void handoff_drained(struct core *core, struct peer *peer, bool empty, bool stuck, uint64_t now)
 {
 	if (peer->state != PEER_HANDOFF) {
-		if (empty)
+		if (empty || stuck)
 			return;
 		if (peer->state == PEER_SECURE)
 			order_drain(core, peer, DRAIN_SEALED, true);
@@ -54,7 +60,7 @@ void handoff_drained(struct core *core, struct peer *peer, bool empty, uint64_t 
 		order_drain(core, peer, DRAIN_SEALED, false);
 		return;
 	}
-	if (!empty)
+	if (was_cut(peer, empty, now))
 		core->counts.handoffs_cut++;
 	if (peer->step == HANDOFF_HELD) {
 		peer->step = HANDOFF_POLICY;

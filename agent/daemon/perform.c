@@ -235,11 +235,9 @@ static void drain(struct agent *agent, const struct action *action)
 	if (event.error < 0)
 		log_error("%s", err.text);
 	write_drained(agent, action, &drained);
-	/*
-	 * A kernel that refuses is not asked again at once, nor a queue whose next packet is not there yet: the sweep
-	 * comes back to what still waits.
-	 */
-	event.drained.empty = event.error < 0 || drained.empty || drained.packets == 0;
+	/* A kernel that refuses is not asked again. A queue whose next packet is not there yet is, in a handoff. */
+	event.drained.empty = event.error < 0 || drained.empty;
+	event.drained.stuck = drained.packets == 0;
 	answer(agent, action, &event);
 }
 
