@@ -3,7 +3,7 @@
 # LAB-TIMEOUT: 300
 #
 # Whoever can write where a host reads its directory, but has not the signing key, gets nothing: each text is refused with its
-# reason, the directory in force stays, and the SAs that stand are the same.
+# reason, the directory in force stays, and the SAs that stand are the same. directory_https.sh does it by https.
 #
 #     a 10.9.0.1 ---- [switch lan0] ---- b 10.9.0.2, w 10.9.0.3 (the thief)
 . "$(dirname "$0")/../lab/lib.sh"
