@@ -150,6 +150,16 @@ static void on_known_timer(evutil_socket_t fd, short what, void *arg)
 		log_error("%s", err.text);
 }
 
+/* A disk that was full is asked again soon: what it does not hold a crash takes away. */
+static void on_catch_up(evutil_socket_t fd, short what, void *arg)
+{
+	struct negotiator *negotiator = arg;
+
+	(void)fd;
+	(void)what;
+	known_catch_up(negotiator->known, negotiator_wall_s());
+}
+
 static void gone(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be)
 {
 	struct negotiator *negotiator = arg;
@@ -269,15 +279,18 @@ static int open_known(struct negotiator *negotiator, const struct config *config
 
 static int watch_sockets(struct negotiator *negotiator, struct event_base *base, struct err *err)
 {
-	const struct timeval known_look = { .tv_sec = KNOWN_LOOK_S };
+	const struct timeval known_look = { .tv_sec = KNOWN_LOOK_S }, catch_up = { .tv_sec = KNOWN_CATCH_UP_S };
 
 	negotiator->timer = evtimer_new(base, negotiator_on_timer, negotiator);
 	negotiator->review_timer = evtimer_new(base, negotiator_on_review, negotiator);
 	negotiator->succession = succession_new(negotiator);
 	negotiator->known_timer = event_new(base, -1, EV_PERSIST, on_known_timer, negotiator);
-	if (!negotiator->timer || !negotiator->succession || !negotiator->known_timer || !negotiator->review_timer)
+	negotiator->catch_up_timer = event_new(base, -1, EV_PERSIST, on_catch_up, negotiator);
+	if (!negotiator->timer || !negotiator->succession || !negotiator->known_timer || !negotiator->catch_up_timer ||
+	    !negotiator->review_timer)
 		return err_set(err, -ENOMEM, "no memory for the event loop");
 	event_add(negotiator->known_timer, &known_look);
+	event_add(negotiator->catch_up_timer, &catch_up);
 	for (unsigned int i = 0; i < UDP_SOCKETS; i++) {
 		int fd = udp_fd(negotiator->udp, i);
 
@@ -341,6 +354,8 @@ static void close_all(void *arg, struct agent *agent)
 	succession_free(negotiator->succession);
 	if (negotiator->known_timer)
 		event_free(negotiator->known_timer);
+	if (negotiator->catch_up_timer)
+		event_free(negotiator->catch_up_timer);
 	known_close(negotiator->known);
 	if (negotiator->udp)
 		udp_close(negotiator->udp);

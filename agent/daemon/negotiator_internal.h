@@ -37,6 +37,8 @@
 
 /* How often the store of known peers is looked through for those whose time is over. */
 #define KNOWN_LOOK_S 3600
+/* And how soon a disk that refused is asked again. */
+#define KNOWN_CATCH_UP_S 10
 
 enum asker { ASKER_CORE, ASKER_ENGINE, ASKER_STORE, ASKER_OPERATOR, ASKER_REVIEW, ASKER_ADOPTED };
 
@@ -81,7 +83,7 @@ struct negotiator {
 	struct udp *udp;
 	struct discover *discover;
 	struct sign_key *key;
-	struct event *timer, *known_timer, *review_timer, *sockets[UDP_SOCKETS];
+	struct event *timer, *known_timer, *catch_up_timer, *review_timer, *sockets[UDP_SOCKETS];
 	uint32_t review_place;	   /* where the walk over the IKE SAs goes on */
 	unsigned int review_ended; /* in this turn */
 	struct known *known;

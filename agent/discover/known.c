@@ -37,6 +37,7 @@ struct known {
 	sqlite3 *db; /* NULL: memory only */
 	sqlite3_stmt *put, *del;
 	bool damaged;
+	bool behind; /* the disk refused something: it does not hold what memory does */
 	char problem[PROBLEM_MAX];
 };
 
@@ -134,9 +135,9 @@ static void give_up(struct known *known, bool lost)
 static void wrote(struct known *known, int code)
 {
 	if (code == SQLITE_DONE)
-		known->problem[0] = '\0';
-	else
-		complain(known, "cannot be written", "what changed since is in memory only; see to the disk");
+		return;
+	known->behind = true;
+	complain(known, "cannot be written", "what changed since is in memory only; see to the disk");
 }
 
 static bool write_row(struct known *known, const struct entry *entry, const char *name)
@@ -163,6 +164,26 @@ static void delete_row(struct known *known, const struct hf_addr *addr)
 	sqlite3_bind_blob(known->del, 1, addr->octet, sizeof(addr->octet), SQLITE_STATIC);
 	wrote(known, sqlite3_step(known->del));
 	sqlite3_reset(known->del);
+}
+
+/* Rows of whom nobody knows any more: the disk would not let go of them. */
+static int delete_strangers(struct known *known)
+{
+	sqlite3_stmt *row = NULL;
+	int code = sqlite3_prepare_v2(known->db, "SELECT addr FROM known", -1, &row, NULL);
+
+	for (code = code == SQLITE_OK ? SQLITE_ROW : code; code == SQLITE_ROW;) {
+		code = sqlite3_step(row);
+		if (code == SQLITE_ROW && sqlite3_column_bytes(row, 0) == sizeof(struct hf_addr)) {
+			struct hf_addr addr;
+
+			memcpy(&addr, sqlite3_column_blob(row, 0), sizeof(addr));
+			if (!find(known, &addr))
+				delete_row(known, &addr);
+		}
+	}
+	sqlite3_finalize(row);
+	return code;
 }
 
 static void read_row(struct known *known, sqlite3_stmt *row)
@@ -294,10 +315,31 @@ void known_put(struct known *known, const struct known_peer *peer, uint64_t now_
 	if (!entry)
 		return;
 	if (entry->written_s && now_s >= entry->written_s && now_s - entry->written_s < WRITE_AGAIN_S &&
-	    (!old || !known->problem[0]))
+	    (!old || !known->behind))
 		return;
 	if (write_row(known, entry, peer->name))
 		entry->written_s = now_s;
+	else
+		entry->written_s = 0;
+}
+
+void known_catch_up(struct known *known, uint64_t now_s)
+{
+	if (!known->behind || !known->db)
+		return;
+	known->behind = false;
+	for (uint32_t index = pool_first(&known->pool); index != POOL_NONE && !known->behind;
+	     index = pool_next(&known->pool, index)) {
+		struct entry *entry = pool_at(&known->pool, index);
+
+		/* The name is for people who read the file; the peer's next success brings it. */
+		if (!entry->written_s && write_row(known, entry, ""))
+			entry->written_s = now_s;
+	}
+	if (!known->behind)
+		wrote(known, delete_strangers(known));
+	if (!known->behind)
+		known->problem[0] = '\0';
 }
 
 bool known_has(const struct known *known, const struct hf_addr *addr, uint64_t now_s)

@@ -40,6 +40,12 @@ void known_close(struct known *known);
 /* known_put notes a success. On disk at once, but not more often than hourly for one address and key. */
 void known_put(struct known *known, const struct known_peer *peer, uint64_t now_s);
 
+/*
+ * known_catch_up writes what the disk refused before, for as long as it takes it. Costs nothing when there is nothing of the kind. The
+ * problem line goes when all is there.
+ */
+void known_catch_up(struct known *known, uint64_t now_s);
+
 /* known_key is the key that the address proved last. False when it is not known; -> out untouched. */
 bool known_key(const struct known *known, uint8_t out[SHA256_LEN], const struct hf_addr *addr);
 

@@ -269,20 +269,28 @@ static void a_full_disk_is_a_problem_until_it_takes_again(void **state)
 	struct place *place = *state;
 	struct known *known = open_at(place->path, NOW);
 	struct rlimit none = { 1, RLIM_INFINITY }, before;
+	struct hf_addr gone = addr_of(3);
 
 	signal(SIGXFSZ, SIG_IGN);
 	put(known, 1, 0, NOW);
+	put(known, 3, 0, NOW);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
 	put(known, 2, 0, NOW);
+	assert_true(known_forget(known, &gone));
+	known_catch_up(known, NOW);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_non_null(strstr(known_problem(known), "cannot be written"));
 	assert_true(has(known, 2, NOW));
-	put(known, 2, 0, NOW);
+	/* That another row goes through does not bring those that did not. */
+	put(known, 4, 0, NOW);
+	assert_non_null(known_problem(known));
+	known_catch_up(known, NOW);
 	assert_null(known_problem(known));
 	known_close(known);
 	known = open_at(place->path, NOW);
-	assert_true(has(known, 1, NOW) && has(known, 2, NOW));
+	assert_true(has(known, 1, NOW) && has(known, 2, NOW) && has(known, 4, NOW));
+	assert_false(has(known, 3, NOW));
 	known_close(known);
 }
 
