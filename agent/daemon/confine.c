@@ -205,7 +205,7 @@ static int allow_forms(scmp_filter_ctx filter)
 
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]) && error == 0; i++)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-					 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+					 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
 	if (error == 0)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
 					 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
@@ -213,10 +213,11 @@ static int allow_forms(scmp_filter_ctx filter)
 	if (error == 0)
 		error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	if (error == 0)
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+					 SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
 	/* Asking for limits, not setting them. */
 	if (error == 0)
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0, 0));
 	return error;
 }
 
