@@ -73,6 +73,9 @@ swan b --initiate --child peer >/dev/null
 hears a '^CHILD_UP .* responder ' 2
 flows a b
 ok "a new Child SA made by strongSwan under our IKE SA"
+# Its next request shows that it has the answer to that one: what a peer may not know yet is not deleted.
+swan b --rekey --ike peer >/dev/null
+hears a '^REPLACED' 3
 tell a close-child
 settles a 0
 wait_for 10 swan_has b INSTALLED 0
