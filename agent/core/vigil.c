@@ -6,8 +6,9 @@
 #include "base/nstime.h"
 #include "core/internal.h"
 
-/* The looks whether the peer seals double from 5 ms. */
+/* The looks whether the peer seals double from 5 ms; not beyond 20 ms while what is for the peer is held until it does. */
 #define SEALS_FIRST_NS (5 * NSTIME_MS)
+#define SEALS_HELD_NS (20 * NSTIME_MS)
 #define SEALS_MOST_NS (5 * NSTIME_S)
 
 /* The peer's old SA is kept while packets sealed with it may be on their way (strongSwan does the same). */
@@ -65,7 +66,8 @@ void vigil_adopted(struct core *core, struct peer *peer, uint64_t now)
 void vigil_seals(struct core *core, struct peer *peer, uint64_t now)
 {
 	unsigned int doublings = peer->looks < 16 ? peer->looks : 16;
-	uint64_t when = nstime_add(now, nstime_min(SEALS_FIRST_NS << doublings, SEALS_MOST_NS));
+	uint64_t most = peer->state == PEER_SECURE ? SEALS_MOST_NS : SEALS_HELD_NS;
+	uint64_t when = nstime_add(now, nstime_min(SEALS_FIRST_NS << doublings, most));
 
 	peer->looks++;
 	if (peer->state != PEER_SECURE) {

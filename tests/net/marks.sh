@@ -51,7 +51,7 @@ rx() { on b cat "/sys/class/net/$1/statistics/rx_packets"; }
 for to in 10.9.77.1 fd09:77::1; do
 	[[ $to == *:* ]] && from=fd09::1 || from=10.9.0.1
 	before=$(rx eth1)
-	out=$(on a "$HFPROBE" udp $to --src $from --mark 77 --count 10 --strict)
+	out=$(on a "$HFPROBE" udp $to --src $from --mark 77 --count 10 --strict) || fail "$out"
 	check $(($(rx eth1) - before)) -ge 10 "$to: held, then through the marked way"
 	before=$(rx eth1)
 	out=$(on a "$HFPROBE" udp $to --src $from --mark 77 --count 10 --interval-ms 1 --strict)
