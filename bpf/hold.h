@@ -185,7 +185,7 @@ static __always_inline enum opened queue_open(const struct hf_pair *pair, struct
 {
 	struct hf_queue *queue;
 	__u64 state;
-	long error;
+	int error; /* as the map's function has it: before 6.4 its upper half in a long is not the sign */
 
 	hold->queue = queue_search(reply) - 1;
 	queue = bpf_map_lookup_elem(&hf_queue, &hold->queue); /* NULL for -1, which is beyond any array */
@@ -201,7 +201,7 @@ static __always_inline enum opened queue_open(const struct hf_pair *pair, struct
 	xchg(&queue->state, state);
 
 	hold->opening = state >> 32;
-	error = bpf_map_update_elem(&hf_hold, pair, hold, BPF_NOEXIST);
+	error = (int)bpf_map_update_elem(&hf_hold, pair, hold, BPF_NOEXIST);
 	if (!error)
 		return OPENED;
 	xchg(&queue->state, state | HF_QUEUE_CLOSED);
