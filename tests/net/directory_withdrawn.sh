@@ -20,7 +20,8 @@ for h in a b c d; do
 	configure "$h" private 10.9.0.0/24 fd09::/64
 	uses_fleet "$h"
 done
-write_fleet "$(line a)" "$(line b)" "$(line c)" "$(line d)"
+d_line=$(line d) # what its key was before the theft
+write_fleet "$(line a)" "$(line b)" "$(line c)" "$d_line"
 # b's key in another's hands, at an address that has a key of its own.
 on b cat /etc/holdfast/key.pem >"$WORK/stolen.pem"
 on d sh -c "cat >/etc/holdfast/key.pem" <"$WORK/stolen.pem"
@@ -48,7 +49,7 @@ check_eq "$(wc -w <<<"$b_spis")" 2 "SAs of a and b"
 bg a to-b "$HFPROBE" flood "$(addr b)" --count 10000000 --rate 200
 bg c to-a "$HFPROBE" flood "$(addr a)" --count 10000000 --rate 200
 nap 0.5
-write_fleet "$(line a)" "$(line b)" "$(line d)"
+write_fleet "$(line a)" "$(line b)" "$d_line"
 sign_fleet
 bring a b
 wait_for 10 serial_is a "$SERIAL"
@@ -73,7 +74,7 @@ ok "explain says why"
 
 on c sh -c 'openssl genpkey -algorithm ed25519 -out /etc/holdfast/key.pem'
 stop agent-c
-write_fleet "$(line a)" "$(line b)" "$(line c)" "$(line d)"
+write_fleet "$(line a)" "$(line b)" "$(line c)" "$d_line"
 sign_fleet
 bring a b c
 wait_for 10 serial_is a "$SERIAL"
@@ -85,7 +86,7 @@ check_eq "$(spis_to a b)" "$b_spis" "SAs of a and b after that"
 
 wait_for 15 has_secure a 2
 stop agent-a KILL
-write_fleet "$(line a)" "$(line b)" "$(line d)"
+write_fleet "$(line a)" "$(line b)" "$d_line"
 sign_fleet
 bring a
 product a
