@@ -144,8 +144,21 @@ void kid_installed(struct kid *kid)
 
 void kid_all_proven(struct ike *ike, struct sa *sa)
 {
-	for (struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next))
+	for (struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next)) {
+		kid->unproven = false;
 		kid->unproven_ns = NSTIME_NEVER;
+	}
+}
+
+/*
+ * Its maker still waits for our answer: whatever our clock says, that one is only over when it asks the next thing, or when it gives the IKE
+ * SA up. Dropped here, it would be made there a moment later. DEVIATION: RFC 7296 2.25 has it deleted on CHILD_SA_NOT_FOUND.
+ */
+void kid_not_known(struct ike *ike, struct sa *sa, struct kid *kid, uint64_t now)
+{
+	send_later(ike, sa, WANT_REKEY_KID, now);
+	kid->rekey_wanted = kid->state == KID_UP;
+	kid->unproven_ns = sa->retry_ns;
 }
 
 void kid_use(struct ike *ike, struct kid *kid)

@@ -269,6 +269,7 @@ static void respond(struct ike *ike, struct sa *sa, struct kid *kid, int error, 
 	}
 	kid_installed(kid);
 	/* A request about a child that the peer does not know yet is answered as if there were none; it asks again so long. */
+	kid->unproven = true;
 	kid->unproven_ns = nstime_add(now, IKE_REPLACED_LIFE);
 	work_free(ike, &sa->peer_work);
 	if (send_response(ike, sa, EXCHANGE_CREATE_CHILD_SA, &message, now)) {
@@ -307,7 +308,9 @@ static void on_refused(struct ike *ike, struct sa *sa, struct work *work, bool r
 	if (has_rival)
 		return;
 	sa->notify = error->type;
-	if (error->type == NOTIFY_CHILD_SA_NOT_FOUND) {
+	if (error->type == NOTIFY_CHILD_SA_NOT_FOUND && old && old->unproven) {
+		kid_not_known(ike, sa, old, now);
+	} else if (error->type == NOTIFY_CHILD_SA_NOT_FOUND) {
 		if (old && !old->heir)
 			kid_remove(ike, old);
 		if (!has_live_kid(ike, sa))

@@ -64,6 +64,20 @@ void info_probe(struct ike *ike, struct sa *sa, uint64_t now)
 		sa_drop(ike, sa, IKE_OUR_TROUBLE, now);
 }
 
+static bool names(const struct chain *chain, uint32_t spi_be)
+{
+	for (size_t i = 0; i < chain->delete_count; i++) {
+		const struct delete *deletes = &chain->deletes[i];
+
+		if (deletes->protocol != PROTOCOL_ESP || deletes->spi_len != sizeof(spi_be))
+			continue;
+		for (size_t at = 0; at + sizeof(spi_be) <= deletes->spis.len; at += sizeof(spi_be))
+			if (!memcmp(deletes->spis.at + at, &spi_be, sizeof(spi_be)))
+				return true;
+	}
+	return false;
+}
+
 void info_on_response(struct ike *ike, struct received *in, uint64_t now)
 {
 	struct sa *sa = in->sa;
@@ -83,7 +97,9 @@ void info_on_response(struct ike *ike, struct received *in, uint64_t now)
 				now);
 		return;
 	case REQUEST_DELETE_CHILD:
-		if (kid)
+		if (kid && kid->unproven && !names(&in->chain, kid->child.spi_out_be))
+			kid_not_known(ike, sa, kid, now);
+		else if (kid)
 			kid_linger(ike, kid, now);
 		return;
 	default:

@@ -70,14 +70,15 @@ struct kid {
 	bool quiet;	    /* no longer sent with */
 	bool in_auth;	    /* made by IKE_AUTH: its response waits for ike_installed */
 	bool rekey_wanted;
-	bool supplanted;	      /* another was made without a word about this one: deleted at drop_ns */
-	bool unwanted;		      /* closed by the caller before its kernel had it */
-	bool gone;		      /* deleted on both sides; its inbound SA stays for packets under way */
-	uint32_t heir;		      /* 1 + index of the child that replaces this one, as far as known */
+	bool supplanted; /* another was made without a word about this one: deleted at drop_ns */
+	bool unwanted;	 /* closed by the caller before its kernel had it */
+	bool gone;	 /* deleted on both sides; its inbound SA stays for packets under way */
+	bool unproven;	 /* the peer asked for it, and nothing shows that it has our answer, however long ago */
+	uint32_t heir;	 /* 1 + index of the child that replaces this one, as far as known */
 	uint8_t low_nonce[NONCE_LEN]; /* the lower of Ni and Nr of the exchange that made it, cut */
 	uint64_t rekey_ns;	      /* when its successor is due; NSTIME_NEVER */
 	uint64_t drop_ns;	      /* when a replaced one goes without Delete; NSTIME_NEVER */
-	uint64_t unproven_ns; /* until then the peer may lack our answer that made it; NSTIME_NEVER: it has it */
+	uint64_t unproven_ns;	      /* an unproven one is not spoken of until then; NSTIME_NEVER: it may be */
 };
 
 /* ---- IKE SAs ---- */
@@ -455,6 +456,8 @@ void kid_installed(struct kid *kid);
 void kid_unlink(struct ike *ike, struct kid *kid);
 /* kid_all_proven: the peer has every answer of ours on this IKE SA, so it knows all its children. */
 void kid_all_proven(struct ike *ike, struct sa *sa);
+/* kid_not_known: the peer said that it has no such child, and may get it yet. What we want with it waits. */
+void kid_not_known(struct ike *ike, struct sa *sa, struct kid *kid, uint64_t now);
 /* kid_use begins to send with it: CHILD_USE unless it does already. */
 void kid_use(struct ike *ike, struct kid *kid);
 /* kid_linger ends it: out at once, in a little later if another goes on. */

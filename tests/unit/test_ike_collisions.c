@@ -174,38 +174,49 @@ static void test_child_rekey_and_late_delete(void **state)
 	assert_settled(1);
 }
 
-/* Rekey of what is not there: CHILD_SA_NOT_FOUND with the SPI. Who gets it drops what it had and makes a new one. */
+/*
+ * Rekey of what is not there: CHILD_SA_NOT_FOUND with the SPI. Who gets it drops what it had and makes a new one; of a Child SA that the other
+ * end asked for as well, once that has said anything more.
+ */
 static void test_child_not_found(void **state)
 {
-	const struct notify *notify;
-	struct chain chain;
-	struct sa *sa;
-	uint32_t spi_be;
-
 	(void)state;
-	duo_start(&duo, NULL);
-	duo_connect(&duo, 0);
-	duo_run(&duo);
-	sa = hostile_only(&duo, 1);
-	spi_be = duo.host[0].kids[0].keys.spi_in_be;
-	/* Host 1 loses its Child SA and tells nobody. */
-	order(1, DELETE_CHILD);
-	duo_drop(&duo, 0);
-	kid_remove(duo.host[1].ike, kid_at(duo.host[1].ike, sa->kids));
-	send_done(duo.host[1].ike, sa);
-	sa->send_mid--;
-	duo_drain(&duo, 1);
-	order(0, REKEY_CHILD);
-	duo_deliver(&duo, 0);
-	assert_true(hostile_open(&duo, sa, &chain));
-	notify = chain_notify(&chain, NOTIFY_CHILD_SA_NOT_FOUND);
-	assert_non_null(notify);
-	assert_int_equal(notify->protocol, PROTOCOL_ESP);
-	assert_true(view_equal(notify->spi, view_of(&spi_be, 4)));
-	assert_settled(1);
+	for (unsigned int theirs = 0; theirs < 2; theirs++) {
+		const struct notify *notify;
+		struct chain chain;
+		struct sa *sa;
+		uint32_t spi_be;
+
+		duo_start(&duo, NULL);
+		duo_connect(&duo, 0);
+		duo_run(&duo);
+		if (theirs) {
+			order(1, REKEY_CHILD);
+			duo_run(&duo);
+			duo_pass(&duo, 10 * NSTIME_S);
+		}
+		sa = hostile_only(&duo, 1);
+		spi_be = duo.host[0].kids[0].keys.spi_in_be;
+		/* Host 1 loses its Child SA and tells nobody. */
+		order(1, DELETE_CHILD);
+		duo_drop(&duo, 0);
+		kid_remove(duo.host[1].ike, kid_at(duo.host[1].ike, sa->kids));
+		send_done(duo.host[1].ike, sa);
+		sa->send_mid--;
+		duo_drain(&duo, 1);
+		order(0, REKEY_CHILD);
+		duo_deliver(&duo, 0);
+		assert_true(hostile_open(&duo, sa, &chain));
+		notify = chain_notify(&chain, NOTIFY_CHILD_SA_NOT_FOUND);
+		assert_non_null(notify);
+		assert_int_equal(notify->protocol, PROTOCOL_ESP);
+		assert_true(view_equal(notify->spi, view_of(&spi_be, 4)));
+		duo_deliver(&duo, 0);
+		assert_int_equal(duo.host[0].kid_count, 0);
+		assert_settled(1);
+	}
 }
 
-/* Child delete, child rekey: TEMPORARY_FAILURE. */
 /*
  * A new order about a child whose maker has not heard our answer yet: it waits until the maker has. Asked at once, the maker would say that
  * there is no such child, and make it a moment later.
@@ -233,8 +244,8 @@ static void test_child_not_known_yet(void **state)
 	}
 }
 
-/* The same, and the maker never says anything again: the order is carried out all the same. */
-static void test_child_not_known_long(void **state)
+/* The maker says nothing more, and has it: the order is carried out all the same. */
+static void test_child_not_known_silence(void **state)
 {
 	struct sa *sa;
 
@@ -258,6 +269,90 @@ static void test_child_not_known_long(void **state)
 	assert_settled(1);
 }
 
+/* Host 0's request for a Child SA is answered, and the answer kept from it; then host 1's clock runs ahead. */
+static struct duo_datagram answer_kept(void)
+{
+	struct duo_datagram answer;
+
+	duo_start(&duo, NULL);
+	duo_connect(&duo, 0);
+	duo_run(&duo);
+	order(0, REKEY_CHILD);
+	duo_deliver(&duo, 0);
+	answer = duo.wire[0];
+	duo_drop(&duo, 0);
+	assert_int_equal(duo.host[1].kid_count, 2);
+	duo.now += IKE_REPLACED_LIFE;
+	ike_expire(duo.host[1].ike, duo.now);
+	duo_drain(&duo, 1);
+	assert_int_equal(duo.wire_count, 0);
+	assert_int_equal(duo.host[1].kid_count, 1); /* the old one did not wait longer */
+	return answer;
+}
+
+static void order_fresh(bool close)
+{
+	if (close)
+		ike_close_child(duo.host[1].ike, duo.host[1].kids[0].handle, duo.now);
+	else
+		ike_rekey_child(duo.host[1].ike, duo.host[1].kids[0].handle, duo.now);
+	duo_drain(&duo, 1);
+	assert_int_equal(duo.wire_count, 1);
+	duo_deliver(&duo, 0);
+}
+
+/*
+ * The order goes out too early by a clock that jumped, and the maker says that it has no such child. It stays, since the maker gets the answer
+ * a moment later and makes it; and the order is carried out then.
+ */
+static void test_child_not_known_long(void **state)
+{
+	(void)state;
+	for (unsigned int close = 0; close < 2; close++) {
+		struct duo_datagram answer = answer_kept();
+		struct chain chain;
+
+		order_fresh(close);
+		assert_int_equal(duo.wire_count, 1);
+		assert_true(hostile_open(&duo, hostile_only(&duo, 1), &chain));
+		assert_int_equal(chain.delete_count, 0);
+		assert_int_equal(chain_notify(&chain, NOTIFY_CHILD_SA_NOT_FOUND) != NULL, !close);
+		duo_deliver(&duo, 0);
+		assert_int_equal(duo.wire_count, 0); /* not at once again */
+		assert_int_equal(duo.host[1].kid_count, 1);
+		duo.wire[duo.wire_count++] = answer;
+		duo_run(&duo);
+		assert_int_equal(duo.host[1].child_ups, 2);
+		duo_pass(&duo, 2 * IKE_TEMPORARY_WAIT);
+		assert_int_equal(duo.host[1].child_ups, close ? 2 : 3);
+		assert_int_equal(duo_counts(&duo, 0).children, !close);
+		assert_settled(!close);
+	}
+}
+
+/* And when it never gets it, and says nothing: after eighteen times the IKE SA ends, and nobody waits for ever. */
+static void test_child_not_known_ever(void **state)
+{
+	(void)state;
+	for (unsigned int close = 0; close < 2; close++) {
+		struct sa *sa;
+
+		answer_kept();
+		sa = hostile_only(&duo, 0);
+		send_done(duo.host[0].ike, sa);
+		work_free(duo.host[0].ike, &sa->work);
+		order_fresh(close);
+		duo_run(&duo);
+		duo_pass(&duo, 60 * NSTIME_S);
+		assert_int_equal(duo.host[1].downs, 0);
+		duo_pass(&duo, 600 * NSTIME_S); /* a rekey is answered only every 30 s, by rate */
+		assert_int_equal(duo.host[1].downs, 1);
+		assert_int_equal(duo.host[1].reason, IKE_REFUSED);
+		duo_end(&duo);
+	}
+}
+
+/* Child delete, child rekey: TEMPORARY_FAILURE. */
 static void test_child_delete_and_rekey(void **state)
 {
 	struct chain chain;
@@ -481,7 +576,9 @@ int main(void)
 		cmocka_unit_test(test_child_rekey_and_late_delete),
 		cmocka_unit_test(test_child_not_found),
 		cmocka_unit_test(test_child_not_known_yet),
+		cmocka_unit_test(test_child_not_known_silence),
 		cmocka_unit_test(test_child_not_known_long),
+		cmocka_unit_test(test_child_not_known_ever),
 		cmocka_unit_test(test_child_delete_and_rekey),
 		cmocka_unit_test(test_child_delete_both),
 		cmocka_unit_test(test_child_and_sa_rekey),
