@@ -201,6 +201,13 @@ int spki_check(enum sign_kind *kind, struct view spki);
  */
 int spki_from_raw(uint8_t *out, size_t *len, enum sign_kind kind, struct view raw);
 
+/*
+ * spki_from_rsa makes it of an RSA key's two numbers, big-endian. -EBADMSG for one we do not accept: fewer than 2048 bits or more than
+ * 8192, exponent below 65537 or above 32 bits. spki_rsa is the inverse; its outputs point into `spki` and have no leading zeros.
+ */
+int spki_from_rsa(uint8_t *out, size_t *len, struct view exponent, struct view modulus);
+int spki_rsa(struct view *exponent, struct view *modulus, struct view spki);
+
 /* ---- signed files, made keys (ed25519.c, blake2b.c, scrypt.c) ---- */
 
 #define BLAKE2B_LEN 64

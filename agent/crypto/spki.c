@@ -290,6 +290,31 @@ static int number_of(uint8_t *out, size_t len, const EVP_PKEY *pkey, const char 
 	return BN_bn2binpad(number, out, (int)len) == (int)len ? 0 : lib_fail(-ENOTSUP);
 }
 
+static struct view without_zeros(struct view number)
+{
+	while (number.len && !number.at[0])
+		number = view_of(number.at + 1, number.len - 1);
+	return number;
+}
+
+int spki_from_rsa(uint8_t *out, size_t *len, struct view exponent, struct view modulus)
+{
+	const struct rsa rsa = { .modulus = without_zeros(modulus), .exponent = without_zeros(exponent) };
+
+	return is_acceptable(&rsa) ? build_rsa(out, len, &rsa) : -EBADMSG;
+}
+
+int spki_rsa(struct view *exponent, struct view *modulus, struct view spki)
+{
+	struct rsa rsa;
+
+	if (spki.len > SPKI_MAX || !parse_rsa(&rsa, spki))
+		return -EBADMSG;
+	*exponent = rsa.exponent;
+	*modulus = rsa.modulus;
+	return 0;
+}
+
 static int of_rsa(uint8_t *out, size_t *len, const EVP_PKEY *pkey)
 {
 	uint8_t modulus[RSA_OCTETS_MAX], exponent[4];
@@ -300,11 +325,8 @@ static int of_rsa(uint8_t *out, size_t *len, const EVP_PKEY *pkey)
 		rc = number_of(exponent, sizeof(exponent), pkey, OSSL_PKEY_PARAM_RSA_E);
 	if (rc)
 		return rc;
-	while (rsa.modulus.len && !rsa.modulus.at[0])
-		rsa.modulus = view_of(rsa.modulus.at + 1, rsa.modulus.len - 1);
-	while (rsa.exponent.len && !rsa.exponent.at[0])
-		rsa.exponent = view_of(rsa.exponent.at + 1, rsa.exponent.len - 1);
-	return is_acceptable(&rsa) ? build_rsa(out, len, &rsa) : -ENOTSUP;
+	rc = spki_from_rsa(out, len, rsa.exponent, rsa.modulus);
+	return rc == -EBADMSG ? -ENOTSUP : rc;
 }
 
 static int of_elliptic(uint8_t *out, size_t *len, const struct template *t, const EVP_PKEY *pkey)
