@@ -112,6 +112,15 @@ host_key() {
 	setting "$1" agent "state = /etc/holdfast/state"
 }
 
+# private_hosts HOST...: each has a key and is private to all of the lab; who has which key they are told by pins or a directory.
+private_hosts() {
+	local h
+	for h; do
+		host_key "$h"
+		configure "$h" private 10.9.0.0/24 fd09::/64
+	done
+}
+
 # public_key HOST: as pins and directories write it.
 public_key() {
 	echo "ed25519:$(on "$1" sh -c 'openssl pkey -in /etc/holdfast/key.pem -pubout -outform DER | tail -c 32 | base64')"

@@ -24,10 +24,7 @@ told() {
 
 lan a b c d
 for h in b c d; do neighbours a "$h"; done
-for h in a b d; do
-	host_key "$h"
-	configure "$h" private 10.9.0.0/24 fd09::/64
-done
+private_hosts a b d
 pin a b
 pin b a
 pin d a

@@ -22,10 +22,7 @@ only() { # CAP...: as setpriv has it
 lan a b c
 neighbours a b
 neighbours a c
-for h in a b c; do
-	host_key "$h"
-	configure "$h" private 10.9.0.0/24 fd09::/64
-done
+private_hosts a b c
 pin b a
 pin c a
 # a knows the others from a signed directory: b first, c is added while it runs.

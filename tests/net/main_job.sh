@@ -14,10 +14,7 @@ need bridge esp4 esp6 bpf_tc ringbuf
 lan a b c
 neighbours a b
 neighbours a c
-for h in a b c; do
-	host_key "$h"
-	configure "$h" private 10.9.0.0/24 fd09::/64
-done
+private_hosts a b c
 pin a b
 pin b a
 pin c a

@@ -12,10 +12,7 @@ need bridge esp4 esp6 bpf_tc ringbuf cmd:jq cmd:curl
 
 lan a b c
 for h in b c; do neighbours a "$h"; done
-for h in a b; do
-	host_key "$h"
-	configure "$h" private 10.9.0.0/24 fd09::/64
-done
+private_hosts a b
 setting a agent 'metrics = 127.0.0.1:9879'
 pin a b
 pin b a

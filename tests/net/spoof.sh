@@ -12,10 +12,7 @@ need bridge esp4 esp6 bpf_tc ringbuf
 lan a b c
 neighbours a b
 neighbours b c
-for h in a b; do
-	host_key "$h"
-	configure "$h" private 10.9.0.0/24 fd09::/64
-done
+private_hosts a b
 pin a b
 pin b a
 for h in a b; do product "$h"; done
