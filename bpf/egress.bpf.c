@@ -167,6 +167,7 @@ SEC("tc")
 int hf_egress(struct __sk_buff *skb)
 {
 	const struct hf_gate *gate;
+	struct hf_gate copy;
 	struct packet packet;
 	enum hf_group group = HF_GROUP_BLOCK;
 
@@ -184,7 +185,7 @@ int hf_egress(struct __sk_buff *skb)
 		return ACT_PASS;
 	}
 
-	gate = gate_find(&packet.pair);
+	gate = gate_find(&packet.pair, &copy);
 	if (gate && gate->verdict == HF_VERDICT_CLEAR)
 		return clear(skb, &packet, gate);
 	if (!gate) {

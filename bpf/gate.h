@@ -47,11 +47,38 @@ static __always_inline bool gate_holds(const struct hf_gate *gate)
 	       clock_now() < gate->until_ns;
 }
 
-static __always_inline const struct hf_gate *gate_find(const struct hf_pair *pair)
+/* False when what `entry` points at is another pair's by now. */
+static __always_inline bool gate_read(const struct hf_gate *entry, __u32 mark, struct hf_gate *out)
 {
-	const struct hf_gate *gate = bpf_map_lookup_elem(&hf_gate, pair);
+	const __u64 *head = (const __u64 *)entry;
+	__u64 before = read_once(*head);
 
-	return gate && gate_holds(gate) ? gate : 0;
+	_Static_assert(offsetof(struct hf_gate, until_ns) == sizeof(before), "what decides is one word");
+	__builtin_memcpy(out, &before, sizeof(before));
+	out->until_ns = read_once(entry->until_ns);
+	out->handoff_until_ns = read_once(entry->handoff_until_ns);
+	return out->mark == mark && read_once(*head) == before;
+}
+
+/*
+ * The pair's entry, copied, while it holds; else 0. Twice given away between lookup and load is more than chance: then it is
+ * undecided, which lets nothing pass in clear and has the agent say it again.
+ */
+static __always_inline const struct hf_gate *gate_find(const struct hf_pair *pair, struct hf_gate *copy)
+{
+	__u32 mark = hf_pair_mark(pair);
+
+#pragma unroll
+	for (int try = 0; try < 2; try++) {
+		const struct hf_gate *entry = bpf_map_lookup_elem(&hf_gate, pair);
+
+		if (!entry)
+			return 0;
+		if (gate_read(entry, mark, copy))
+			return gate_holds(copy) ? copy : 0;
+	}
+	*copy = (struct hf_gate){ .verdict = HF_VERDICT_HOLD, .group = HF_GROUP_PRIVATE, .mark = mark };
+	return copy;
 }
 
 /* Something is protected, so that what cannot be read must not pass. True as well before an agent ever said. */

@@ -76,10 +76,11 @@ static __always_inline enum admit admit_by_verdict(const struct hf_gate *gate)
 static __always_inline int esp(struct __sk_buff *skb, const struct packet *packet)
 {
 	const struct hf_exempt *own;
+	struct hf_gate gate;
 	enum hf_group group;
 
 	COUNT(in_esp);
-	if (gate_find(&packet->pair))
+	if (gate_find(&packet->pair, &gate))
 		return ACT_PASS;
 	group = policy_group(&packet->pair.remote);
 	if (group != HF_GROUP_PRIVATE && group != HF_GROUP_PRIVATE_OR_CLEAR)
@@ -104,6 +105,7 @@ SEC("tc")
 int hf_ingress(struct __sk_buff *skb)
 {
 	const struct hf_gate *gate;
+	struct hf_gate copy;
 	struct packet packet;
 	enum admit admit;
 
@@ -118,7 +120,7 @@ int hf_ingress(struct __sk_buff *skb)
 	}
 	if (packet.proto == IPPROTO_ESP)
 		return esp(skb, &packet);
-	gate = gate_find(&packet.pair);
+	gate = gate_find(&packet.pair, &copy);
 	admit = gate ? admit_by_verdict(gate) : admit_by_group(policy_group(&packet.pair.remote));
 	if (admit == ADMIT) {
 		COUNT(in_pass);

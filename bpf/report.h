@@ -9,6 +9,12 @@
 #include "count.h"
 #include "parse.h"
 
+static __always_inline struct hf_event event_of(const struct __sk_buff *skb, enum hf_event_type type,
+						const struct hf_pair *pair, enum hf_group group, __u64 now)
+{
+	return (struct hf_event){ .type = type, .time_ns = now, .pair = *pair, .group = group, .ifindex = skb->ifindex };
+}
+
 static __always_inline void report_queue(struct __sk_buff *skb, struct hf_queue *queue, __u32 index,
 					 enum hf_event_type type, enum hf_group group)
 {
@@ -22,12 +28,8 @@ static __always_inline void report_queue(struct __sk_buff *skb, struct hf_queue 
 		COUNT(events_lost);
 		return;
 	}
-	event->type = type;
+	*event = event_of(skb, type, &queue->pair, group, bpf_ktime_get_ns());
 	event->queue = index;
-	event->time_ns = bpf_ktime_get_ns();
-	event->pair = queue->pair;
-	event->group = group;
-	event->ifindex = skb->ifindex;
 	bpf_ringbuf_submit(event, 0);
 	COUNT(events);
 }
@@ -83,12 +85,7 @@ static __always_inline void report_denied(struct __sk_buff *skb, const struct pa
 	denied = bpf_ringbuf_reserve(&hf_ring, sizeof(*denied), 0);
 	if (!denied)
 		return;
-	denied->event.type = HF_EVENT_DENIED;
-	denied->event.queue = 0;
-	denied->event.time_ns = now;
-	denied->event.pair = packet->pair;
-	denied->event.group = group;
-	denied->event.ifindex = skb->ifindex;
+	denied->event = event_of(skb, HF_EVENT_DENIED, &packet->pair, group, now);
 	denied->mark = skb->mark;
 
 	/* 6.1's verifier needs the mask after a barrier: clang folds the comparison away otherwise. */
@@ -112,12 +109,7 @@ static __always_inline void report_unreadable(struct __sk_buff *skb, const struc
 	event = bpf_ringbuf_reserve(&hf_ring, sizeof(*event), 0);
 	if (!event)
 		return;
-	event->type = HF_EVENT_UNREADABLE;
-	event->queue = 0;
-	event->time_ns = now;
-	event->pair = packet->pair;
-	event->group = group;
-	event->ifindex = skb->ifindex;
+	*event = event_of(skb, HF_EVENT_UNREADABLE, &packet->pair, group, now);
 	bpf_ringbuf_submit(event, 0);
 	COUNT(events);
 }

@@ -10,7 +10,10 @@
 
 int dataplane_gate_set(struct dataplane *dp, const struct hf_pair *pair, const struct hf_gate *gate)
 {
-	return bpf_map_update_elem(dp->map[DP_GATE], pair, gate, BPF_ANY);
+	struct hf_gate value = *gate;
+
+	value.mark = hf_pair_mark(pair);
+	return bpf_map_update_elem(dp->map[DP_GATE], pair, &value, BPF_ANY);
 }
 
 int dataplane_gate_get(struct dataplane *dp, const struct hf_pair *pair, struct hf_gate *out)

@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 /* Changes when a layout below changes; an agent refuses to adopt maps of another version. */
-#define HF_ABI_VERSION 2
+#define HF_ABI_VERSION 3
 
 #define HF_PIN_DIR "/sys/fs/bpf/holdfast"
 
@@ -45,7 +45,7 @@ enum hf_group {
 	HF_GROUP_PRIVATE = 3,
 	HF_GROUP_BLOCK = 4,
 	HF_GROUP_COUNT
-};
+} __attribute__((packed)); /* one octet */
 
 /* Value of hf_policy. */
 struct hf_rule {
@@ -58,21 +58,39 @@ enum hf_verdict {
 	HF_VERDICT_CLEAR = 2,  /* may leave and arrive in clear until until_ns */
 	HF_VERDICT_SECURE = 3, /* SAs and policies stand: a clear packet is a stray */
 	HF_VERDICT_BLOCK = 4,  /* drop, and tell the sender */
-};
+} __attribute__((packed));     /* one octet */
 
 /* Gate flags. */
 #define HF_GATE_IN_CLEAR 0x1  /* clear packets from the peer are still accepted (it may not seal yet) */
 #define HF_GATE_UDP_ENCAP 0x2 /* ESP in UDP (RFC 3948) of this pair passes like ESP */
 
-/* Value of hf_gate. Written by the agent only. */
+/*
+ * Value of hf_gate. Written by the agent only. The kernel gives an element that was deleted or replaced to the next key at once,
+ * so a program that was stopped behind its lookup may look at another pair's verdict by then. The first eight octets
+ * are therefore read as one, and `mark` says whose they are.
+ */
 struct hf_gate {
 	enum hf_verdict verdict;
-	enum hf_group group; /* the group in force, which a sticky peer may have raised above its prefix's */
-	__u32 flags;	     /* HF_GATE_* */
-	__u32 reserved;
+	enum hf_group group;	/* the group in force, which a sticky peer may have raised above its prefix's */
+	__u16 flags;		/* HF_GATE_* */
+	__u32 mark;		/* hf_pair_mark of the key */
 	__u64 until_ns;		/* end of CLEAR or BLOCK, after which the entry counts as absent; 0 = no end */
 	__u64 handoff_until_ns; /* until then ESP queues behind packets still held, to keep their order */
 };
+
+/*
+ * 32 bits that tell a pair from others. IPv4 pairs that differ in one address never have the same; it is no secret, and
+ * whoever finds two that do has gained one chance in a race that he cannot start.
+ */
+static inline __u32 hf_pair_mark(const struct hf_pair *pair)
+{
+	__u64 word[4];
+
+	__builtin_memcpy(word, pair, sizeof(word));
+	return (word[0] * 0x9e3779b97f4a7c15ull + word[1] * 0xbf58476d1ce4e5b9ull + word[2] * 0x94d049bb133111ebull +
+		word[3] * 0xd6e8feb86659fd93ull) >>
+	       32;
+}
 
 /* ---- held packets ---------------------------------------------------------------------------- */
 
@@ -274,6 +292,7 @@ struct hf_event {
 	__u64 time_ns;
 	struct hf_pair pair;
 	enum hf_group group;
+	__u8 reserved[3];
 	__u32 ifindex;
 };
 

@@ -108,6 +108,7 @@ static void fill_gate(int gate, uint32_t from, uint32_t to)
 	for (uint32_t i = from; i < to; i++) {
 		struct hf_pair pair = { .local = local_addr(i % 2), .remote = peer_addr(i % 2, true, i / 2) };
 
+		value.mark = hf_pair_mark(&pair);
 		if (bpf_map_update_elem(gate, &pair, &value, BPF_ANY))
 			die("hf_gate");
 	}

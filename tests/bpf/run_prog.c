@@ -249,7 +249,10 @@ void run_rule(struct run *run, const char *prefix, enum hf_group group)
 
 void run_verdict(struct run *run, const struct hf_pair *pair, const struct hf_gate *gate)
 {
-	assert_int_equal(bpf_map_update_elem(run->gate, pair, gate, BPF_ANY), 0);
+	struct hf_gate value = *gate;
+
+	value.mark = hf_pair_mark(pair);
+	assert_int_equal(bpf_map_update_elem(run->gate, pair, &value, BPF_ANY), 0);
 }
 
 void run_verdict_remove(struct run *run, const struct hf_pair *pair)

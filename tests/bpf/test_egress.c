@@ -111,6 +111,24 @@ static void test_unknown_values_are_closed(void **state)
 	fate_expect(&run, &packet, FATE_BLOCKED, "unknown group");
 }
 
+/* An element that was given to another pair between lookup and load: its verdict is not this pair's. test_race has the race. */
+static void test_another_pairs_verdict(void **state)
+{
+	static const enum hf_verdict verdicts[] = { HF_VERDICT_CLEAR, HF_VERDICT_SECURE, HF_VERDICT_BLOCK };
+	struct hf_pair pair = run_pair(LOCAL4, REMOTE4), other = run_pair(LOCAL4, "198.51.100.3");
+	struct packet_bytes packet;
+
+	(void)state;
+	packet_simple(&packet, LOCAL4, REMOTE4, 10);
+	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
+		struct hf_gate gate = { .verdict = verdicts[i], .mark = hf_pair_mark(&other) };
+
+		assert_int_equal(bpf_map_update_elem(run.gate, &pair, &gate, BPF_ANY), 0);
+		fate_expect(&run, &packet, FATE_HELD, "a verdict with another pair's mark");
+		fate_drain(&run, &pair);
+	}
+}
+
 /* Before the agent wrote its default prefixes nothing is known to be allowed. */
 static void test_empty_policy_is_closed(void **state)
 {
@@ -258,6 +276,7 @@ int main(void)
 		TEST(test_every_cell),
 		cmocka_unit_test_setup_teardown(test_every_cell, open_run_tcx, close_run),
 		TEST(test_unknown_values_are_closed),
+		TEST(test_another_pairs_verdict),
 		TEST(test_empty_policy_is_closed),
 		TEST(test_longest_prefix_wins),
 		TEST(test_verdict_is_of_the_pair),

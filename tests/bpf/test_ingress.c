@@ -134,6 +134,19 @@ static void test_every_cell(void **state)
 	}
 }
 
+/* See test_egress.c. */
+static void test_another_pairs_verdict(void **state)
+{
+	struct hf_pair pair = run_pair(LOCAL4, REMOTE4), other = run_pair(LOCAL4, "198.51.100.3");
+	struct hf_gate gate = { .verdict = HF_VERDICT_CLEAR, .mark = hf_pair_mark(&other) };
+	struct packet_bytes packet;
+
+	(void)state;
+	packet_simple(&packet, REMOTE4, LOCAL4, 10);
+	assert_int_equal(bpf_map_update_elem(run.gate, &pair, &gate, BPF_ANY), 0);
+	expect(&packet, FATE_MUST_SEAL, "a verdict with another pair's mark");
+}
+
 static void test_unknown_values_are_closed(void **state)
 {
 	struct hf_pair pair = run_pair(LOCAL4, REMOTE4);
@@ -398,6 +411,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_every_cell),
 		TEST(test_unknown_values_are_closed),
+		TEST(test_another_pairs_verdict),
 		TEST(test_esp),
 		TEST(test_ike),
 		TEST(test_dhcp_and_dns),

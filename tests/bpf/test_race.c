@@ -331,12 +331,57 @@ static void test_little_room(void **state)
 	race("little room", PEERS, &(struct run_sizes){ .slots = 8, .queues = 4 }, AGENT_SERVES, PACKETS_MAX, 1);
 }
 
+/* One pair is denied whatever its entry says or lacks, and its element of the map goes to a pair that may pass, and back. */
+static void *swap_elements(void *arg)
+{
+	struct scene *scene = arg;
+	struct hf_pair denied = run_pair(LOCAL4, REMOTE4), allowed = run_pair(LOCAL4, "198.51.100.3");
+
+	while (atomic_load(&scene->senders_left)) {
+		run_verdict(&scene->run, &denied, &(struct hf_gate){ .verdict = HF_VERDICT_BLOCK });
+		run_verdict_remove(&scene->run, &denied);
+		run_verdict(&scene->run, &allowed, &(struct hf_gate){ .verdict = HF_VERDICT_CLEAR });
+		run_verdict_remove(&scene->run, &allowed);
+	}
+	return NULL;
+}
+
+static void test_elements_change_hands(void **state)
+{
+	static struct scene scene;
+	struct packet_bytes packet;
+	struct hf_count count;
+	uint64_t end = run_now_ns() + TIME_NS;
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet.data, .repeat = 100000);
+	pthread_t writer;
+
+	(void)state;
+	memset(&scene, 0, sizeof(scene));
+	atomic_store(&scene.senders_left, 1);
+	run_open_egress(&scene.run, NULL);
+	run_rule(&scene.run, "0.0.0.0/0", HF_GROUP_BLOCK);
+	packet_simple(&packet, LOCAL4, REMOTE4, 10);
+	opts.data_size_in = packet.len;
+	assert_int_equal(pthread_create(&writer, NULL, swap_elements, &scene), 0);
+	while (run_now_ns() < end)
+		assert_int_equal(bpf_prog_test_run_opts(scene.run.prog, &opts), 0);
+	atomic_store(&scene.senders_left, 0);
+	pthread_join(writer, NULL);
+	count = run_counts(&scene.run);
+	print_message("elements change hands: %llu blocked, %llu held, %llu in clear\n",
+		      (unsigned long long)count.drop_block, (unsigned long long)(count.held + count.drop_slots_full),
+		      (unsigned long long)count.out_clear);
+	assert_int_equal(count.out_clear, 0);
+	assert_true(count.drop_block > 0);
+	run_close(&scene.run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_peer),    cmocka_unit_test(test_several_peers),
 		cmocka_unit_test(test_full_queue),  cmocka_unit_test(test_displaced_while_taken),
-		cmocka_unit_test(test_little_room),
+		cmocka_unit_test(test_little_room), cmocka_unit_test(test_elements_change_hands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
