@@ -207,6 +207,21 @@ static void on_broken(struct ike *ike, struct received *in, int rc, uint64_t now
 		sa_drop(ike, sa, IKE_BROKEN, now);
 }
 
+static void move(struct ike *ike, struct sa *sa, const struct ike_path *path)
+{
+	bool listed = sa->in_pairs;
+
+	sa_leave_pair(ike, sa);
+	sa->path = *path;
+	if (listed)
+		sa_enter_pair(ike, sa);
+	for (struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next)) {
+		child_encap(&kid->child, sa);
+		if (kid->announced)
+			output_child(ike, IKE_CHILD_MOVED, kid, true, kid->out_installed && !kid->quiet, 0, false);
+	}
+}
+
 /* Where an authenticated message came from (RFC 7296 2.23): the peer may be behind a NAT that gave it another port or address. */
 static void follow_path(struct ike *ike, struct sa *sa, const struct ike_path *path)
 {
@@ -228,15 +243,12 @@ static void follow_path(struct ike *ike, struct sa *sa, const struct ike_path *p
 	if (!moved || !(sa->features & FEATURE_NAT_REMOTE) || sa->features & FEATURE_NAT_LOCAL ||
 	    !(sa->features & FEATURE_ENCAP) || path->local_port != sa->path.local_port)
 		return;
-	sa_leave_pair(ike, sa);
-	sa->path = *path;
-	if (sa->state == SA_ESTABLISHED)
-		sa_enter_pair(ike, sa);
-	for (struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next)) {
-		child_encap(&kid->child, sa);
-		if (kid->announced)
-			output_child(ike, IKE_CHILD_MOVED, kid, true, kid->out_installed && !kid->quiet, 0, false);
-	}
+	move(ike, sa, path);
+	/* Of two that are rekeyed at once one takes the other's Child SAs, which must not be left behind on either. */
+	if (sa->heir)
+		move(ike, sa_at(ike, sa->heir), path);
+	if (sa->ancestor)
+		move(ike, sa_at(ike, sa->ancestor), path);
 }
 
 void ike_child_moved(struct ike *ike, struct handle child, const struct hf_addr *remote, uint16_t port, uint64_t now)

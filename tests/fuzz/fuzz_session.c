@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Two engines by a script: the first octet says in which state they begin, the rest what becomes of each datagram, what
- * the callers order and answer, what their kernels refuse, and how time goes by. Afterwards the faults end, all is closed, and
- * nothing may be left on either side.
+ * Two engines by a script: the first octet says in which state they begin, the rest what becomes of each datagram, what the callers order
+ * and answer, what their kernels refuse and from where ESP comes, and how time goes by. Afterwards the faults end, all is closed, and nothing
+ * may be left on either side.
  */
 #include "stage.h"
 

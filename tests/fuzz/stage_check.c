@@ -62,6 +62,7 @@ static void count_kids(const struct ike *ike, struct sum *sum, const struct sa *
 		stage_demand(++have <= 2 * IKE_CHILDREN_PER_SA && kid->sa + 1 == sa_ref(ike, sa));
 		stage_demand(!kid->next || kid_at(ike, kid->next));
 		stage_demand(!kid->heir || kid_at(ike, kid->heir));
+		stage_demand(!kid->child.encap || kid->child.encap_remote == sa->path.remote_port);
 		sum->announced += kid->announced;
 	}
 	stage_demand(!sa->kids || have);
@@ -121,6 +122,16 @@ static void check_sa(const struct ike *ike, struct sum *sum, const struct sa *sa
 	sum->in_init += sa->in_init;
 }
 
+/* What the caller was told last of each Child SA's way is what is so. */
+static void check_told(const struct stage_end *end)
+{
+	for (size_t i = 0; i < end->kid_count; i++) {
+		const struct kid *kid = pool_get(&end->ike->kids, end->kids[i].handle);
+
+		stage_demand(kid && kid->child.encap_remote == end->kids[i].keys.encap_remote);
+	}
+}
+
 static void check_end(const struct stage_end *end)
 {
 	const struct ike *ike = end->ike;
@@ -128,6 +139,7 @@ static void check_end(const struct stage_end *end)
 
 	for (uint32_t at = pool_first(&ike->sas); at != POOL_NONE; at = pool_next(&ike->sas, at))
 		check_sa(ike, &sum, pool_at(&ike->sas, at));
+	check_told(end);
 	stage_demand(ike->output_count == 0 && ike->counts.outputs_lost == 0);
 	stage_demand(ike->blocks.used == sum.blocks);
 	stage_demand(pool_count(&ike->works) == sum.works);

@@ -112,6 +112,20 @@ static void reply(struct reader *script, unsigned int what)
 	stage_drain(i);
 }
 
+/* ESP of a Child SA, or of none any more, that was good and came from elsewhere. */
+static void move(struct reader *script)
+{
+	uint8_t how = read_u8(script);
+	unsigned int i = how & 1;
+	struct stage_end *end = &stage->end[i];
+	struct hf_addr from = stage_address(how & 2 ? 7 : !i);
+	size_t n = (how >> 4) % (end->kid_count + 1);
+
+	ike_child_moved(end->ike, n < end->kid_count ? end->kids[n].handle : HANDLE_NONE, &from,
+			how & 4 ? 4500 : 20000 + how, stage->now);
+	stage_drain(i);
+}
+
 bool stage_step(struct reader *script)
 {
 	unsigned int op;
@@ -129,7 +143,9 @@ bool stage_step(struct reader *script)
 		stage_connect(read_u8(script) & 1, read_u8(script));
 	else if (op < 20)
 		order(script, op - 13);
+	else if (op < 23)
+		reply(script, op - 20);
 	else
-		reply(script, (op - 20) % 3);
+		move(script);
 	return true;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "world.h"
 
 #define TAG_CONNECT 1000
@@ -146,7 +147,7 @@ struct handle caller_connect(struct world *world, unsigned int index, unsigned i
 {
 	struct host *host = &world->hosts[index];
 	struct ike_connect connect = {
-		.path = { .local = host->addr, .remote = world->hosts[peer].addr },
+		.path = { .local = host->inside, .remote = world->hosts[peer].addr },
 		.tag = TAG_CONNECT + peer,
 		.initial_contact = !host->contacted[peer] && !world->manual && rng_chance(&world->rng, 500),
 		.fail_open = !world->manual && rng_chance(&world->rng, 200),
@@ -282,6 +283,7 @@ static void on_child_up(struct world *world, unsigned int index, const struct ik
 		.want_in = true,
 		.want_out = out->child.install_out,
 		.responder = out->child.responder,
+		.remote = out->path.remote,
 	};
 	say(world, index, "CHILD_UP with h%u, in %08x out %08x%s%s", note->peer, __builtin_bswap32(kid->keys.spi_in_be),
 	    __builtin_bswap32(kid->keys.spi_out_be), kid->want_out ? "" : ", only in",
@@ -289,6 +291,25 @@ static void on_child_up(struct world *world, unsigned int index, const struct ik
 	world->totals.rekeys += out->child.replaces_in_be != 0;
 	judge_record(world, index, &kid->keys);
 	event_add(world, thinking_time(world), EVENT_INSTALL, index, out->child.child, NULL);
+}
+
+/*
+ * Only a peer whose address is translated moves, and where it had been; it is sent to there from now on. At another address some agents want
+ * to begin anew, since keys are bound to addresses.
+ */
+static void on_moved(struct world *world, unsigned int index, struct kid_note *kid, const struct ike_output *out)
+{
+	const struct host *host = &world->hosts[index], *peer = &world->hosts[kid->peer];
+	uint16_t port = out->child.keys.encap_remote;
+
+	if (!peer->outside_port || host->outside_port || host_by_addr(world, &out->path.remote) != kid->peer ||
+	    !kid->keys.encap || port != out->path.remote_port || port > peer->outside_port)
+		fail(world, "h%u: CHILD_MOVED to where h%u never was", index, kid->peer);
+	if (!addr_equal(&kid->remote, &out->path.remote) && rng_chance(&world->moves, 500))
+		event_add(world, 0, EVENT_CLOSE, index, out->sa, NULL);
+	kid->remote = out->path.remote;
+	kid->keys.encap_remote = port;
+	world->totals.moves++;
 }
 
 /* USE, QUIET, MOVED, DOWN: of a child that stands. */
@@ -325,7 +346,7 @@ static void on_child(struct world *world, unsigned int index, const struct ike_o
 		*kid = host->kids[--host->kid_count];
 		break;
 	default:
-		break;
+		on_moved(world, index, kid, out);
 	}
 }
 

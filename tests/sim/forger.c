@@ -21,7 +21,7 @@ static struct ike_path turned(const struct ike_path *path)
 static void send(struct world *world, const struct ike_path *path, struct view message)
 {
 	uint8_t octets[DATAGRAM_MAX] = { 0 };
-	size_t marker = path->local_port == 4500 ? 4 : 0;
+	size_t marker = path->local_port != 500 ? 4 : 0;
 
 	if (!message.len || message.len + marker > sizeof(octets))
 		return;
@@ -39,7 +39,7 @@ static bool recall(struct world *world, struct header *header, struct view *mess
 	if (!world->tape_count)
 		return false;
 	datagram = world->tape[rng_below(&world->rng, world->tape_count)];
-	marker = datagram->path.local_port == 4500 ? 4 : 0;
+	marker = datagram->path.local_port != 500 ? 4 : 0;
 	if (datagram->len < marker)
 		return false;
 	*message = view_of(datagram->octets + marker, datagram->len - marker);

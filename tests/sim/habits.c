@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "base/addr.h"
 #include "world.h"
 
 #define TICK NSTIME_S
@@ -27,6 +28,19 @@ static struct kid_note *sender(struct host *host, unsigned int peer)
 	return best;
 }
 
+/* The kernel sees that what it could open came from elsewhere, and says so. */
+static void see_sender(struct world *world, unsigned int index, const struct kid_note *kid, const struct host *from)
+{
+	struct host *host = &world->hosts[index];
+
+	if (!from->outside_port || !kid->keys.encap ||
+	    (addr_equal(&kid->remote, &from->addr) && kid->keys.encap_remote == from->outside_port))
+		return;
+	call_begin(world, index, NULL);
+	ike_child_moved(host->ike, kid->handle, &from->addr, from->outside_port, host_now(world, index));
+	call_end(world);
+}
+
 /* A packet under ESP, seen as far as the other end's kernel. */
 static void talk(struct world *world, unsigned int from, unsigned int to)
 {
@@ -34,7 +48,8 @@ static void talk(struct world *world, unsigned int from, unsigned int to)
 	struct host *peer = &world->hosts[to];
 	struct note *note;
 
-	if (!kid || !peer->alive || world->cut[from][to])
+	if (!kid || !peer->alive || world->cut[from][to] ||
+	    (kid->keys.encap && !net_leads_to(peer, &kid->remote, kid->keys.encap_remote)))
 		return;
 	for (unsigned int i = 0; i < peer->kid_count; i++) {
 		if (!peer->kids[i].in || peer->kids[i].keys.spi_in_be != kid->keys.spi_out_be)
@@ -42,6 +57,8 @@ static void talk(struct world *world, unsigned int from, unsigned int to)
 		note = note_find(peer, peer->kids[i].sa);
 		if (note)
 			note->heard_ns = world->now;
+		see_sender(world, to, &peer->kids[i], &world->hosts[from]);
+		return;
 	}
 }
 

@@ -15,7 +15,7 @@
 static struct view without_marker(const struct datagram *datagram)
 {
 	struct view octets = view_of(datagram->octets, datagram->len);
-	size_t marker = datagram->path.local_port == 4500 && octets.len >= 4 ? 4 : 0;
+	size_t marker = datagram->path.local_port != 500 && octets.len >= 4 ? 4 : 0;
 
 	return view_of(octets.at + marker, octets.len - marker);
 }
@@ -124,12 +124,29 @@ static void judge_stranger(struct world *world, const struct ike_counts *after)
 
 /* ---- after every call ---- */
 
+/* Whoever follows a peer through a translator sends IKE and ESP to the same place, and its caller knows where. */
+static void judge_ways(struct world *world, struct host *host)
+{
+	for (uint32_t i = pool_first(&host->ike->kids); i != POOL_NONE; i = pool_next(&host->ike->kids, i)) {
+		const struct kid *kid = pool_at(&host->ike->kids, i);
+		const struct sa *sa = pool_at(&host->ike->sas, kid->sa);
+		const struct kid_note *note = kid_find(host, pool_handle(&host->ike->kids, kid));
+
+		if (kid->child.encap && (kid->child.encap_remote != sa->path.remote_port || !note ||
+					 note->keys.encap_remote != kid->child.encap_remote ||
+					 !addr_equal(&note->remote, &sa->path.remote)))
+			fail(world, "h%u: child %08x goes another way than its IKE SA", host->index,
+			     __builtin_bswap32(kid->child.spi_in_be));
+	}
+}
+
 void judge_call(struct world *world)
 {
-	const struct host *host = &world->hosts[world->call.host];
+	struct host *host = &world->hosts[world->call.host];
 	const struct datagram *datagram = world->call.datagram;
 	struct ike_counts counts;
 
+	judge_ways(world, host);
 	ike_count(host->ike, &counts);
 	if (counts.outputs_lost)
 		fail(world, "h%u: %llu outputs lost", host->index, (unsigned long long)counts.outputs_lost);
@@ -167,12 +184,18 @@ void judge_up(struct world *world, unsigned int index, const struct ike_output *
 
 /* ---- two ends of a Child SA ---- */
 
-static bool fit(const struct child *a, const struct child *b)
+/* Ports are each end's own view where a translator is between them: judge_agree asks where they lead to. */
+static bool fit(const struct child *a, const struct child *b, bool translated)
 {
 	return a->spi_in_be == b->spi_out_be && a->spi_out_be == b->spi_in_be && a->algorithm == b->algorithm &&
 	       a->esn == b->esn && a->tunnel == b->tunnel && a->encap == b->encap &&
-	       a->encap_local == b->encap_remote && a->encap_remote == b->encap_local &&
+	       (translated || (a->encap_local == b->encap_remote && a->encap_remote == b->encap_local)) &&
 	       memcmp(a->key_in, b->key_out, CHILD_KEY_MAX) == 0 && memcmp(a->key_out, b->key_in, CHILD_KEY_MAX) == 0;
+}
+
+static bool is_between(const struct host *a, const struct host *b)
+{
+	return a->outside_port || b->outside_port;
 }
 
 static bool is_zero(const uint8_t *key)
@@ -195,7 +218,8 @@ void judge_record(struct world *world, unsigned int index, const struct child *c
 		fail(world, "h%u: Child SA without keys", index);
 	record->announced = true;
 	record->keys = *child;
-	if (mirror->announced && !fit(child, &mirror->keys))
+	if (mirror->announced &&
+	    !fit(child, &mirror->keys, is_between(&world->hosts[index], &world->hosts[mirror->host])))
 		fail(world, "h%u and h%u disagree about a Child SA", index, mirror->host);
 }
 
@@ -248,11 +272,13 @@ unsigned int judge_sends(const struct world *world, unsigned int index, unsigned
 	return sends;
 }
 
-static bool is_received(const struct host *host, const struct kid_note *kid)
+static bool is_received(const struct host *host, const struct host *sender, const struct kid_note *kid)
 {
+	if (kid->keys.encap && !net_leads_to(host, &kid->remote, kid->keys.encap_remote))
+		return false;
 	for (unsigned int i = 0; i < host->kid_count; i++)
 		if (host->kids[i].in && host->kids[i].keys.spi_in_be == kid->keys.spi_out_be)
-			return fit(&host->kids[i].keys, &kid->keys);
+			return fit(&host->kids[i].keys, &kid->keys, is_between(host, sender));
 	return false;
 }
 
@@ -261,7 +287,8 @@ bool judge_agree(const struct world *world, unsigned int a, unsigned int b)
 	const struct host *host = &world->hosts[a];
 
 	for (unsigned int i = 0; i < host->kid_count; i++)
-		if (host->kids[i].peer == b && host->kids[i].out && !is_received(&world->hosts[b], &host->kids[i]))
+		if (host->kids[i].peer == b && host->kids[i].out &&
+		    !is_received(&world->hosts[b], host, &host->kids[i]))
 			return false;
 	return true;
 }
@@ -323,7 +350,8 @@ static bool see_mine(void *arg, const struct ike_view *view)
 
 	counterpart->mine = view;
 	counterpart->found = false;
-	if (peer < HOSTS_MAX && world->hosts[peer].alive)
+	if (peer < HOSTS_MAX && world->hosts[peer].alive &&
+	    net_leads_to(&world->hosts[peer], &view->path.remote, view->path.remote_port))
 		ike_each(world->hosts[peer].ike, see_theirs, counterpart);
 	counterpart->missed |= !counterpart->found;
 	return true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The network: it delays, so it reorders; in bad weather it also loses, doubles, damages, cuts, sends back, brings old datagrams again,
- * and parts hosts from each other.
+ * and parts hosts from each other. One host may be behind an address translator, which forgets what it knew of it.
  */
 #include "world.h"
 
@@ -34,6 +34,19 @@ static struct ike_path turned(const struct ike_path *path)
 				  .remote = path->local,
 				  .local_port = path->remote_port,
 				  .remote_port = path->local_port };
+}
+
+/* As it is on the wire, for who receives it. */
+static struct ike_path seen_outside(const struct host *from, const struct ike_path *path)
+{
+	struct ike_path theirs = turned(path);
+
+	if (from->outside_port) {
+		theirs.remote = from->addr;
+		if (theirs.remote_port == 4500)
+			theirs.remote_port = from->outside_port;
+	}
+	return theirs;
 }
 
 void net_deliver_later(struct world *world, struct datagram *datagram, uint64_t delay_ns)
@@ -116,7 +129,7 @@ static void in_bad_weather(struct world *world, struct datagram *datagram)
 void net_send(struct world *world, unsigned int from, const struct ike_path *path, struct view octets)
 {
 	enum origin origin = world->hosts[from].impostor ? ORIGIN_IMPOSTOR : ORIGIN_HOST;
-	struct ike_path theirs = turned(path);
+	struct ike_path theirs = seen_outside(&world->hosts[from], path);
 	unsigned int to = host_by_addr(world, &theirs.local);
 	struct datagram *datagram = datagram_new(origin, &theirs, octets);
 
@@ -144,6 +157,51 @@ void net_forget(struct world *world, const struct datagram *mark)
 
 		world->last = datagram->before;
 		datagram_put(datagram);
+	}
+}
+
+/* ---- the translator ---- */
+
+#define OUTSIDE_PORT 20000 /* the first one that it gives */
+
+void net_translate(struct world *world, unsigned int index)
+{
+	struct host *host = &world->hosts[index];
+
+	host->inside = addr_from_v4(__builtin_bswap32(0xc0a80001 + index));
+	host->outside_port = OUTSIDE_PORT;
+}
+
+bool net_leads_to(const struct host *host, const struct hf_addr *addr, uint16_t port)
+{
+	return addr_equal(&host->addr, addr) &&
+	       (!host->outside_port || port == 500 || port == 4500 || port == host->outside_port);
+}
+
+bool net_forward(const struct host *host, struct ike_path *path)
+{
+	if (!host->outside_port)
+		return true;
+	if (!net_leads_to(host, &path->local, path->local_port))
+		return false;
+	path->local = host->inside;
+	if (path->local_port == host->outside_port)
+		path->local_port = 4500;
+	return true;
+}
+
+void net_move(struct world *world)
+{
+	for (unsigned int i = 0; i < world->host_count; i++) {
+		struct host *host = &world->hosts[i];
+
+		if (!host->outside_port)
+			continue;
+		if (rng_chance(&world->moves, 300) && host->addresses < 200)
+			host_set_addr(host, host->addresses + 1);
+		else
+			host->outside_port++;
+		say(world, i, "is seen at its %uth address, port %u", host->addresses + 1, host->outside_port);
 	}
 }
 

@@ -113,10 +113,34 @@ uint64_t host_now(const struct world *world, unsigned int host)
 	return world->now + world->hosts[host].ahead_ns;
 }
 
+static struct hf_addr address(unsigned int index, unsigned int number)
+{
+	return addr_from_v4(__builtin_bswap32(0x0a090001 + number * 0x100 + index));
+}
+
+static bool had_addr(const struct host *host, const struct hf_addr *addr)
+{
+	if (addr_equal(&host->addr, addr))
+		return true;
+	for (unsigned int i = 0; i < host->addresses; i++) {
+		struct hf_addr old = address(host->index, i);
+
+		if (addr_equal(&old, addr))
+			return true;
+	}
+	return false;
+}
+
+void host_set_addr(struct host *host, unsigned int number)
+{
+	host->addr = address(host->index, number);
+	host->addresses = number;
+}
+
 unsigned int host_by_addr(const struct world *world, const struct hf_addr *addr)
 {
 	for (unsigned int i = 0; i < world->host_count; i++)
-		if (addr_equal(&world->hosts[i].addr, addr) && world->hosts[i].twin_of == HOSTS_MAX)
+		if (had_addr(&world->hosts[i], addr) && world->hosts[i].twin_of == HOSTS_MAX)
 			return i;
 	return HOSTS_MAX;
 }
@@ -178,7 +202,9 @@ static void prepare(struct world *world, unsigned int index, struct hf_addr addr
 {
 	struct host *host = &world->hosts[index];
 
-	*host = (struct host){ .world = world, .index = index, .addr = addr, .key = key, .twin_of = HOSTS_MAX };
+	*host = (struct host){
+		.world = world, .index = index, .addr = addr, .inside = addr, .key = key, .twin_of = HOSTS_MAX
+	};
 	host->rng.state = rng_next(&world->rng);
 	host->options = (struct ike_options){
 		.sas_max = 48,
@@ -202,7 +228,7 @@ void world_start(struct world *world, uint64_t seed, unsigned int hosts,
 	if (!world->auth)
 		world->auth = IKE_AUTH_SIGNATURE;
 	for (unsigned int i = 0; i < hosts; i++) {
-		prepare(world, i, addr_from_v4(__builtin_bswap32(0x0a090001 + i)), key_of(i));
+		prepare(world, i, address(i, 0), key_of(i));
 		if (plan)
 			plan(world, &world->hosts[i].options, i);
 		host_start(world, i);
@@ -305,14 +331,16 @@ static struct event take_first(struct world *world)
 static void deliver(struct world *world, unsigned int to, const struct datagram *datagram)
 {
 	static const char *const names[] = { "", "old ", "mirrored ", "forged ", "impostor's " };
+	struct ike_path path = datagram->path;
 
+	if (!net_forward(&world->hosts[to], &path))
+		return;
 	say(world, to, "<- h%u  %sdatagram of %zu octets, exchange %u flags %02x mid %u",
 	    host_by_addr(world, &datagram->path.remote), names[datagram->origin], datagram->len,
 	    datagram->len > 18 ? datagram->octets[18] : 0, datagram->len > 19 ? datagram->octets[19] : 0,
 	    datagram->len > 23 ? datagram->octets[23] : 0);
 	call_begin(world, to, datagram);
-	ike_datagram(world->hosts[to].ike, &datagram->path, view_of(datagram->octets, datagram->len),
-		     host_now(world, to));
+	ike_datagram(world->hosts[to].ike, &path, view_of(datagram->octets, datagram->len), host_now(world, to));
 	call_end(world);
 }
 
@@ -338,6 +366,11 @@ void event_do(struct world *world, const struct event *event)
 	case EVENT_INSTALL:
 		caller_install(world, event->host, event->handle);
 		return;
+	case EVENT_CLOSE:
+		call_begin(world, event->host, NULL);
+		ike_close(host->ike, event->handle, host_now(world, event->host));
+		call_end(world);
+		return;
 	case EVENT_TICK:
 		habits_tick(world, event->host);
 		return;
@@ -351,7 +384,9 @@ static void world_event(struct world *world, enum event_type type)
 {
 	unsigned int per_minute = type == EVENT_ORDER	? world->weather.orders
 				  : type == EVENT_FAULT ? world->weather.troubles
+				  : type == EVENT_MOVE	? world->weather.moves
 							: world->weather.forge;
+	struct rng *rng = type == EVENT_MOVE ? &world->moves : &world->rng;
 
 	if (world->calm || !per_minute)
 		return;
@@ -359,9 +394,11 @@ static void world_event(struct world *world, enum event_type type)
 		habits_order(world);
 	else if (type == EVENT_FAULT)
 		net_trouble(world);
+	else if (type == EVENT_MOVE)
+		net_move(world);
 	else
 		forger_act(world);
-	event_add(world, rng_between(&world->rng, 1, 120 * NSTIME_S / per_minute), type, 0, HANDLE_NONE, NULL);
+	event_add(world, rng_between(rng, 1, 120 * NSTIME_S / per_minute), type, 0, HANDLE_NONE, NULL);
 }
 
 static uint64_t deadline_of(const struct world *world, unsigned int index)
@@ -405,7 +442,7 @@ static bool step(struct world *world, uint64_t until_ns)
 		return true;
 	}
 	event = take_first(world);
-	if (event.type == EVENT_ORDER || event.type == EVENT_FAULT || event.type == EVENT_FORGE)
+	if (event.type >= EVENT_ORDER && event.type <= EVENT_MOVE)
 		world_event(world, event.type);
 	else
 		event_do(world, &event);

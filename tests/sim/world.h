@@ -6,7 +6,7 @@
  *   world.c    hosts: made, restarted, ended; the agenda; one step after the other
  *   caller.c   the part of an agent: outputs, a kernel that is slow and sometimes refuses, keys that come late
  *   habits.c   what an agent does by itself: talk, connect, ask for a sign of life, close what is idle
- *   net.c      the network and its faults
+ *   net.c      the network, its faults, and the address translator that a host may be behind
  *   forger.c   somebody on the wire who has no key
  *   judge.c    what must never be, and what must be when all is calm
  */
@@ -56,6 +56,8 @@ enum event_type {
 	EVENT_ORDER,
 	EVENT_FAULT,
 	EVENT_FORGE,
+	EVENT_MOVE,
+	EVENT_CLOSE,
 	EVENT_START
 };
 
@@ -87,8 +89,9 @@ struct kid_note {
 	bool in, out;		/* the kernel has it */
 	bool answered;		/* ike_installed was called */
 	bool responder;
-	bool used;    /* sent with since CHILD_USE, not from the start */
-	bool refused; /* by the kernel: DOWN must follow */
+	bool used;	       /* sent with since CHILD_USE, not from the start */
+	struct hf_addr remote; /* where it is sent to, at keys.encap_remote if encapsulated */
+	bool refused;	       /* by the kernel: DOWN must follow */
 	uint64_t sending_since_ns;
 };
 
@@ -108,8 +111,11 @@ struct host {
 	void *memory;
 	struct ike_options options;
 	struct sign_key *key;
-	struct hf_addr addr;
-	uint64_t ahead_ns; /* its clock before the world's */
+	struct hf_addr addr;	/* under which others see it */
+	struct hf_addr inside;	/* which it has itself */
+	uint16_t outside_port;	/* under which its port 4500 is seen; 0: nobody translates */
+	unsigned int addresses; /* it had before this one */
+	uint64_t ahead_ns;	/* its clock before the world's */
 	unsigned int boot;
 	bool alive;
 	bool impostor;		     /* has another key than others list for its address */
@@ -132,7 +138,7 @@ struct host {
 /* What all engines of all worlds did: what a campaign reached. */
 struct totals {
 	uint64_t steps, restarts, connects, handshakes, rekeys, collisions, retransmits, again, replayed, bad_icv,
-		auth_failed, cookies;
+		auth_failed, cookies, moves;
 	uint64_t down[IKE_REASONS];
 };
 
@@ -143,6 +149,7 @@ struct weather {
 	uint64_t delay_min_ns, delay_max_ns;
 	unsigned int forge;	       /* per minute */
 	unsigned int orders, troubles; /* per minute and world: a caller's wishes; partitions, restarts, jumps */
+	unsigned int moves;	       /* per minute: new mappings of the translator */
 	unsigned int refuse_install, refuse_key, slow_caller;
 };
 
@@ -159,6 +166,7 @@ struct call {
 struct world {
 	uint64_t seed, now;
 	struct rng rng;
+	struct rng moves;	 /* for translators: of its own, so that worlds without one stay what they were */
 	bool trace, calm;	 /* calm: faults are over */
 	bool settled;		 /* nothing may go down any more */
 	bool manual;		 /* explore.c holds the wire and the agenda */
@@ -196,6 +204,8 @@ void world_impostor(struct world *world, unsigned int twin_of);
 void host_stop(struct world *world, unsigned int host);
 void host_start(struct world *world, unsigned int host);
 uint64_t host_now(const struct world *world, unsigned int host);
+/* host_set_addr gives a host its n-th address; host_by_addr knows it by those before, too. */
+void host_set_addr(struct host *host, unsigned int number);
 unsigned int host_by_addr(const struct world *world, const struct hf_addr *addr);
 /* world_run goes on until the time, or the first failure. */
 void world_run(struct world *world, uint64_t until_ns);
@@ -235,6 +245,16 @@ void net_deliver_later(struct world *world, struct datagram *datagram, uint64_t 
 /* net_forget frees, in manual mode, all datagrams made after `mark`, which was world->last; NULL: all. */
 void net_forget(struct world *world, const struct datagram *mark);
 void net_trouble(struct world *world);
+/*
+ * net_translate puts the host behind a translator, which forwards 500 and 4500 to it, and shows its 4500 under another port. net_move gives it
+ * another port, or another address: what goes to the old ones is lost.
+ */
+void net_translate(struct world *world, unsigned int host);
+void net_move(struct world *world);
+/* net_leads_to: what goes to this address and port reaches the host. */
+bool net_leads_to(const struct host *host, const struct hf_addr *addr, uint16_t port);
+/* net_forward makes a path as its receiver sees it of one as it is on the wire; false when it leads nowhere. */
+bool net_forward(const struct host *host, struct ike_path *path);
 void net_heal(struct world *world);
 
 /* ---- forger.c ---- */

@@ -225,6 +225,64 @@ static void test_esp_moves(void **state)
 	duo_end(&duo);
 }
 
+static const struct sa *heir_of(const struct sa *old)
+{
+	return sa_at(duo.host[1].ike, old->heir);
+}
+
+/*
+ * Both rekey the IKE SA, and the mapping moves before it is settled: host 1 learns of it by ESP of the old one, or by what comes on the new
+ * one. Whichever it is, the SA that stays and its Child SA go the same way.
+ */
+static void test_mapping_moves_in_a_rekey(void **state)
+{
+	(void)state;
+	for (unsigned int by_esp = 0; by_esp < 2; by_esp++) {
+		struct duo_datagram request;
+		const struct sa *old, *heir;
+		const struct kid *kid;
+
+		connect(0);
+		old = hostile_only(&duo, 1);
+		for (unsigned int i = 0; i < 2; i++) {
+			ike_rekey(duo.host[i].ike, duo.host[i].sa, duo.now);
+			duo_drain(&duo, i);
+		}
+		request = duo.wire[0];
+		duo.wire_count = 0; /* host 1's is lost */
+		translate(request);
+		heir = heir_of(old);
+		assert_non_null(heir);
+		request = duo.wire[0];
+		duo_drop(&duo, 0);
+		translate(request); /* the answer; now host 0 deletes the old one */
+		nat.shift = 20000;
+		if (by_esp) {
+			ike_child_moved(duo.host[1].ike, duo.host[1].kids[0].handle, &nat.outside, 24500, duo.now);
+			duo_drain(&duo, 1);
+		} else {
+			duo.wire_count = 0;
+			ike_probe(duo.host[0].ike, duo.host[0].sa, duo.now);
+			duo_drain(&duo, 0);
+		}
+		run();
+		assert_int_equal(duo.host[1].replaced, 1);
+		assert_int_equal(heir->path.remote_port, 24500);
+		kid = kid_at(duo.host[1].ike, heir->kids);
+		assert_int_equal(kid->child.encap_remote, 24500);
+		assert_int_equal(duo.host[1].moved, 1);
+		pass(IKE_REPLACED_LIFE);
+		ike_probe(duo.host[1].ike, duo.host[1].sa, duo.now);
+		duo_drain(&duo, 1);
+		run();
+		assert_int_equal(hostile_only(&duo, 1)->request.kind, REQUEST_NONE);
+		assert_int_equal(duo_counts(&duo, 1).sas, 1);
+		assert_true(duo_agree(&duo));
+		assert_int_equal(duo.host[0].downs + duo.host[1].downs, 0);
+		duo_end(&duo);
+	}
+}
+
 /* The mapping is lost together with an answer: the request again gets it by the new one, but that alone moves nothing. */
 static void test_mapping_lost_with_an_answer(void **state)
 {
@@ -341,6 +399,7 @@ int main(void)
 		cmocka_unit_test(test_keepalives),
 		cmocka_unit_test(test_mapping_moves),
 		cmocka_unit_test(test_esp_moves),
+		cmocka_unit_test(test_mapping_moves_in_a_rekey),
 		cmocka_unit_test(test_mapping_lost_with_an_answer),
 		cmocka_unit_test(test_nobody_moves_without_nat),
 		cmocka_unit_test(test_forced),
