@@ -60,8 +60,8 @@ void brood_clear(struct core *core, struct peer *peer)
 
 void brood_adopt(struct peer *peer, const struct core_event *event)
 {
-	if (peer->child_count == CORE_CHILDREN)
-		return; /* it goes with the reqid's next owner */
+	if (peer->child_count == CORE_ADOPTED)
+		return;
 	peer->children[peer->child_count++] = (struct peer_child){
 		.spi_in_be = event->adopt.spi_in_be,
 		.spi_out_be = event->adopt.spi_out_be,

@@ -316,6 +316,7 @@ static struct peer_view view(const struct core *core, const struct peer *peer)
 		.spi_out_be = sending ? sending->spi_out_be : 0,
 		.peer_seals = peer->peer_seals,
 		.sticky = peer->sticky || peer->proved,
+		.orphaned = peer_is_orphaned(peer),
 	};
 }
 

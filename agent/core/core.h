@@ -58,7 +58,8 @@ struct peer_view {
 	uint32_t reqid;
 	uint32_t spi_in_be, spi_out_be; /* 0 = none */
 	bool peer_seals;
-	bool sticky; /* never in clear any more */
+	bool sticky;   /* never in clear any more */
+	bool orphaned; /* packets leave with an SA that an earlier agent made */
 };
 
 struct core_counts {

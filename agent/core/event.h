@@ -20,6 +20,9 @@
  */
 #define CORE_CHILDREN 8
 
+/* Of these an earlier agent's; the other places are their successors'. */
+#define CORE_ADOPTED 4
+
 enum core_event_type {
 	EVENT_FLOW_MISS,  /* packets of an undecided pair wait */
 	EVENT_STRAY,	  /* clear packets of a secured pair wait */
@@ -43,6 +46,7 @@ enum core_event_type {
 	EVENT_LOCAL_GONE,  /* pair.local is no address of this host any more */
 	EVENT_FORGET,	   /* the operator wants nothing of pair.remote remembered */
 	EVENT_KEY_GONE,	   /* the key that this pair's SAs were made with is not the peer's any more */
+	EVENT_ASKED, /* the peer asks after an IKE SA of which an earlier agent has left nothing but its Child SAs */
 	EVENT_ADOPT, /* at start: the kernel already holds SAs and policies of this pair; again: another SA of it */
 };
 
@@ -77,7 +81,7 @@ struct core_event {
 			bool hard;
 		} expired;
 		struct {
-			uint32_t spi_in_be, spi_out_be; /* another SA: 0 = there is none */
+			uint32_t spi_in_be, spi_out_be; /* another SA: out 0 = there is none */
 			bool tunnel, encap;
 			bool in_policy;
 			uint32_t reqid;

@@ -25,6 +25,7 @@ struct core {
 	struct action actions[CORE_ACTIONS_MAX];
 	uint32_t action_first, action_count;
 	uint64_t refresh_ns; /* when the last adopted peer's SAs are to get a successor */
+	uint64_t asked_ns;   /* and the last one's that was brought forward */
 	struct core_counts counts;
 };
 
@@ -90,6 +91,9 @@ void vigil_start(struct core *core, struct peer *peer, uint64_t now);
 
 /* vigil_adopted spreads the successors of an earlier agent's SAs over time. */
 void vigil_adopted(struct core *core, struct peer *peer, uint64_t now);
+
+/* vigil_asked brings an adopted pair's successor forward: its peer gets no answer until it is there, and gives up some time. */
+void vigil_asked(struct core *core, struct peer *peer, uint64_t now);
 
 /* vigil_seals looks soon, and then less and less often, whether the peer seals (INSTALL and SECURE). */
 void vigil_seals(struct core *core, struct peer *peer, uint64_t now);

@@ -475,6 +475,9 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 	case EVENT_KEY_GONE:
 		on_key_gone(core, peer, now);
 		break;
+	case EVENT_ASKED:
+		vigil_asked(core, peer, now);
+		break;
 	case EVENT_LOCAL_GONE: /* core.c */
 	case EVENT_FORGET:
 	case EVENT_ADOPT:

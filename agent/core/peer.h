@@ -41,6 +41,7 @@ struct vigil {
 	uint64_t in, out;    /* packets at the last look */
 	unsigned int silent; /* looks in a row at which we had sent and heard nothing */
 	bool counted;	     /* `in` and `out` are of the SAs that stand now */
+	bool asked;	     /* the successor was brought forward because the peer asked */
 };
 
 struct peer {

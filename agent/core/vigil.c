@@ -63,6 +63,22 @@ void vigil_adopted(struct core *core, struct peer *peer, uint64_t now)
 	arm(core, peer);
 }
 
+/* Once a pair, and one after the other: what asks need not be the peer. */
+void vigil_asked(struct core *core, struct peer *peer, uint64_t now)
+{
+	uint64_t next = nstime_add(core->asked_ns, REFRESH_NEXT_NS);
+
+	if (peer->state != PEER_SECURE || !peer_is_orphaned(peer) || peer->vigil.asked)
+		return;
+	peer->vigil.asked = true;
+	next = next > now ? next : now;
+	if (next >= peer->vigil.refresh_ns)
+		return;
+	core->asked_ns = next;
+	peer->vigil.refresh_ns = next;
+	arm(core, peer);
+}
+
 void vigil_seals(struct core *core, struct peer *peer, uint64_t now)
 {
 	unsigned int doublings = peer->looks < 16 ? peer->looks : 16;
@@ -145,6 +161,7 @@ void vigil_on_life(struct core *core, struct peer *peer, const struct core_event
 
 static void refresh(struct core *core, struct peer *peer, uint64_t now)
 {
+	peer->vigil.asked = true; /* from here on it is under way, and bringing it forward would start it twice */
 	peer->vigil.refresh_ns = peer_is_orphaned(peer) ? nstime_add(now, REFRESH_AGAIN_NS) : NSTIME_NEVER;
 	if (peer_is_orphaned(peer))
 		core_emit(core, peer, ACTION_REKEY)->spi_in_be = peer->children[0].spi_in_be;

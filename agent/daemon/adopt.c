@@ -17,11 +17,9 @@ struct found {
 	struct hf_pair pair;
 	bool out_policy, in_policy;
 	bool tunnel, encap;
-	uint32_t spi_in_be, spi_out_be;
-	struct {
-		uint32_t spi_in_be, spi_out_be; /* one of them is 0 */
-	} more[CORE_CHILDREN - 1];		/* of a rekey or a crossing that was under way */
-	unsigned int more_count;
+	uint32_t spi_out_be;		  /* that the kernel sends with */
+	uint32_t spi_in_be[CORE_ADOPTED]; /* newest first: a rekey was under way, or their maker lived but seconds */
+	unsigned int in_count;
 };
 
 struct search {
@@ -29,6 +27,7 @@ struct search {
 	struct found *found;
 	size_t count, max;
 	bool full;
+	bool excess; /* of whole pairs, SAs that nobody needs any more */
 };
 
 static struct found *find(struct search *search, uint32_t reqid)
@@ -56,14 +55,28 @@ static void on_policy(void *arg, enum policy_dir dir, const struct hf_pair *pair
 	found->in_policy |= dir == POLICY_IN;
 }
 
-static void take_spi(struct found *found, uint32_t *first, uint32_t spi_in_be, uint32_t spi_out_be)
+/*
+ * The kernel lists the newest first, and of several outbound ones sends with the newest: the others are through. The peer may send
+ * with any, but has gone over to a new one long before there are as many newer ones.
+ */
+static void take_spi(struct search *search, struct found *found, bool inbound, uint32_t spi_be)
 {
-	if (!*first) {
-		*first = spi_in_be ? spi_in_be : spi_out_be;
-	} else if (found->more_count < CORE_CHILDREN - 1) {
-		found->more[found->more_count].spi_in_be = spi_in_be;
-		found->more[found->more_count++].spi_out_be = spi_out_be;
-	}
+	if (!inbound && !found->spi_out_be)
+		found->spi_out_be = spi_be;
+	else if (inbound && found->in_count < CORE_ADOPTED)
+		found->spi_in_be[found->in_count++] = spi_be;
+	else
+		search->excess = true;
+}
+
+static bool is_taken(const struct found *found, uint32_t spi_be, const struct hf_addr *dst)
+{
+	if (addr_equal(dst, &found->pair.remote))
+		return spi_be == found->spi_out_be;
+	for (unsigned int i = 0; i < found->in_count; i++)
+		if (spi_be == found->spi_in_be[i])
+			return true;
+	return false;
 }
 
 static void on_state(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
@@ -75,20 +88,18 @@ static void on_state(void *arg, const struct hf_addr *src, const struct hf_addr 
 	if (!found || larval)
 		return;
 	found->encap |= encap;
-	if (addr_equal(dst, &found->pair.remote))
-		take_spi(found, &found->spi_out_be, 0, spi_be);
-	else if (addr_equal(src, &found->pair.remote))
-		take_spi(found, &found->spi_in_be, spi_be, 0);
+	if (addr_equal(dst, &found->pair.remote) || addr_equal(src, &found->pair.remote))
+		take_spi(arg, found, addr_equal(src, &found->pair.remote), spi_be);
 }
 
 static bool is_whole(const struct found *found)
 {
-	return found->out_policy && found->spi_in_be && found->spi_out_be;
+	return found->out_policy && found->in_count && found->spi_out_be;
 }
 
 /*
  * SAs without a policy do not tell which end is ours, and need not: whatever is not of a whole pair goes, or it would
- * stand beside the SAs of the next pair that gets this reqid.
+ * stand beside the SAs of the next pair that gets this reqid. Of a whole one goes what nobody needs.
  */
 static void drop_piece(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
 		       enum sa_mode mode, bool larval, bool encap)
@@ -98,9 +109,8 @@ static void drop_piece(void *arg, const struct hf_addr *src, const struct hf_add
 
 	(void)src;
 	(void)mode;
-	(void)larval;
 	(void)encap;
-	if (found && !is_whole(found))
+	if (found && (!is_whole(found) || (!larval && !is_taken(found, spi_be, dst))))
 		xfrm_state_del(search->agent->nl, dst, spi_be, NULL);
 }
 
@@ -119,7 +129,7 @@ static unsigned int remove_pieces(struct search *search)
 		xfrm_policy_del(search->agent->nl, POLICY_IN, &found->pair, NULL);
 		removed++;
 	}
-	if (removed)
+	if (removed || search->excess)
 		xfrm_find_ours(search->agent->nl, &states, search, NULL);
 	return removed;
 }
@@ -160,16 +170,16 @@ int agent_adopt(struct agent *agent, struct err *err)
 
 		if (!is_whole(found))
 			continue;
-		event.adopt.spi_in_be = found->spi_in_be;
+		event.adopt.spi_in_be = found->spi_in_be[0];
 		event.adopt.spi_out_be = found->spi_out_be;
 		event.adopt.tunnel = found->tunnel;
 		event.adopt.encap = found->encap;
 		event.adopt.in_policy = found->in_policy;
 		event.adopt.reqid = found->reqid;
 		agent_event(agent, &event);
-		for (unsigned int at = 0; at < found->more_count; at++) {
-			event.adopt.spi_in_be = found->more[at].spi_in_be;
-			event.adopt.spi_out_be = found->more[at].spi_out_be;
+		event.adopt.spi_out_be = 0;
+		for (unsigned int at = 1; at < found->in_count; at++) {
+			event.adopt.spi_in_be = found->spi_in_be[at];
 			agent_event(agent, &event);
 		}
 		adopted++;
@@ -223,7 +233,7 @@ static void see_state(void *arg, const struct hf_addr *src, const struct hf_addr
 	if (spi_be == view.spi_out_be && addr_equal(dst, &found->pair.remote))
 		found->spi_out_be = spi_be;
 	if (spi_be == view.spi_in_be && addr_equal(dst, &found->pair.local))
-		found->spi_in_be = spi_be;
+		found->in_count = 1;
 }
 
 static bool mend(void *arg, const struct peer_view *view)
@@ -234,7 +244,7 @@ static bool mend(void *arg, const struct peer_view *view)
 
 	if (view->state != PEER_SECURE || !found)
 		return true;
-	if (!found->spi_out_be || !found->spi_in_be) {
+	if (!found->spi_out_be || !found->in_count) {
 		event.type = EVENT_SA_EXPIRED;
 		event.expired.spi_be = view->spi_out_be;
 		event.expired.hard = true;

@@ -236,12 +236,24 @@ static uint32_t take_spi(void *arg, const struct hf_pair *pair)
 	return spi_be;
 }
 
+/* The peer asks after an IKE SA that died with an earlier agent; what to do about it is told when the engine has returned. */
+static bool survives(void *arg, const struct hf_pair *pair)
+{
+	struct negotiator *negotiator = arg;
+	struct peer_view view;
+
+	if (!core_find(negotiator->agent->core, &view, pair) || view.state != PEER_SECURE || !view.orphaned)
+		return false;
+	negotiator->asked = true;
+	return true;
+}
+
 static int open_engine(struct negotiator *negotiator, const struct config *config, struct err *err)
 {
 	uint32_t sas = config->limits.peers < LIMIT_IKE_SAS ? config->limits.peers : LIMIT_IKE_SAS;
 	struct ike_options options = {
 		.sas_max = sas,
-		.host = { .arg = negotiator, .random = hostkey_random, .spi = take_spi },
+		.host = { .arg = negotiator, .random = hostkey_random, .spi = take_spi, .survives = survives },
 		.key = negotiator->key,
 	};
 	uint32_t children = sas + sas / 8;

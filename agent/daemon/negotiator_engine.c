@@ -303,6 +303,10 @@ void negotiator_on_datagram(void *arg, const struct ike_path *path, struct view 
 	ike_datagram(negotiator->ike, path, datagram, agent_now());
 	negotiator_settle(negotiator);
 	succession_heard(negotiator->succession, &pair);
+	if (!negotiator->asked)
+		return;
+	negotiator->asked = false;
+	agent_event(negotiator->agent, &(struct core_event){ .type = EVENT_ASKED, .pair = pair });
 }
 
 void negotiator_on_socket(evutil_socket_t fd, short what, void *arg)

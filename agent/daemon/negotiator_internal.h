@@ -93,6 +93,7 @@ struct negotiator {
 	struct verdict verdicts[VERDICTS_MAX];
 	size_t verdict_count;
 	bool settling;
+	bool asked;		     /* the datagram that was taken asks after an SA of an earlier agent's */
 	char key_text[KEYTEXT_MAX];  /* this host's public key, "" = none */
 	char problem[ERR_TEXT_MAX];  /* "" = none */
 	struct foresight *foresight; /* of the operator's question that is being asked, NULL = none */

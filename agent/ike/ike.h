@@ -44,6 +44,11 @@ struct ike_host {
 	/* An inbound ESP SPI (network byte order, >= 0x100) that is free on this host for the pair; 0 when there is none. */
 	uint32_t (*spi)(void *arg, const struct hf_pair *pair);
 	/*
+	 * Whether the pair sends with Child SAs that an earlier life of this host made. While it is so its peer is not told that their
+	 * IKE SA is gone: it would take them away, and everything sent until there are others would be lost. NULL: never.
+	 */
+	bool (*survives)(void *arg, const struct hf_pair *pair);
+	/*
 	 * The keys of an SA, for a file that Wireshark reads; NULL, the rule, keeps them inside. `line` is one line of
 	 * Wireshark's table without newline, `esp` says which table.
 	 */

@@ -242,6 +242,7 @@ void info_unknown(struct ike *ike, const struct ike_path *path, const struct hea
 {
 	static const uint8_t none[sizeof(ike->options.crash_secret)];
 	struct header header = *request;
+	const struct hf_pair pair = { .local = path->local, .remote = path->remote };
 	uint8_t token[CRASH_TOKEN_LEN];
 	struct message message;
 
@@ -250,6 +251,9 @@ void info_unknown(struct ike *ike, const struct ike_path *path, const struct hea
 	 * stranger gets that way would end it at the peer.
 	 */
 	if (sa_find(ike, request->spi_i) || sa_find(ike, request->spi_r))
+		return;
+	/* Nor for one whose Child SAs live: the peer asks again until others stand in for them. */
+	if (ike->options.host.survives && ike->options.host.survives(ike->options.host.arg, &pair))
 		return;
 	if (!memcmp(ike->options.crash_secret, none, sizeof(none)) || !quota_error(ike, &path->remote, now) ||
 	    is_coming(ike, request->spi_i) ||

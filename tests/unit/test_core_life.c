@@ -318,6 +318,57 @@ static void adopted_sas_get_successors_one_after_the_other(void **state)
 	assert_int_equal(refreshed, PEERS);
 }
 
+/* A peer that asks after what died with the earlier agent has an answer as soon as there is a successor: it comes first, and once. */
+static void who_asks_after_adopted_sas_is_next(void **state)
+{
+	struct room *room = *state;
+	const struct core_event asked = { .type = EVENT_ASKED };
+	struct hf_pair pairs[PEERS];
+
+	for (uint8_t i = 0; i < PEERS; i++) {
+		pairs[i] = room_pair(3, i);
+		adopt(room, &pairs[i], 0x1111, 0x2222);
+		assert_true(room_view(room, &pairs[i]).orphaned);
+	}
+	room_pass(room, 100 * NSTIME_MS);
+	room_no_order(room, ACTION_REKEY);
+	room_tell_of(room, &pairs[7], asked);
+	room_tell_of(room, &pairs[6], asked);
+	room_pass(room, 1);
+	assert_true(pair_equal(&room_order(room, ACTION_REKEY)->pair, &pairs[7]));
+	assert_null(room_drawn(room, ACTION_REKEY, 1));
+	room_tell_of(room, &pairs[7], asked);
+	room_pass(room, 19 * NSTIME_MS);
+	room_no_order(room, ACTION_REKEY);
+	room_pass(room, NSTIME_MS);
+	assert_true(pair_equal(&room_order(room, ACTION_REKEY)->pair, &pairs[6]));
+	room_pass(room, 800 * NSTIME_MS);
+	room_no_order(room, ACTION_REKEY);
+}
+
+/* It is an orphan's question only. */
+static void who_asks_after_what_lives_changes_nothing(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(3, 1), other = room_pair(3, 2);
+	struct core_event up = room_child(false), added = room_added();
+
+	room_secure(room, &pair, true);
+	assert_false(room_view(room, &pair).orphaned);
+	room_tell_of(room, &pair, (struct core_event){ .type = EVENT_ASKED });
+	room_pass(room, NSTIME_S);
+	room_no_order(room, ACTION_REKEY);
+	adopt(room, &other, 0x1112, 0x2223);
+	up.up.child.spi_in_be = 0x3333;
+	room_tell_of(room, &other, up);
+	added.added.spi_in_be = 0x3333;
+	room_tell_of(room, &other, added);
+	assert_false(room_view(room, &other).orphaned);
+	room_tell_of(room, &other, (struct core_event){ .type = EVENT_ASKED });
+	room_pass(room, 200 * NSTIME_S);
+	room_no_order(room, ACTION_REKEY);
+}
+
 static void adopted_sas_go_when_the_successor_was_there_a_while(void **state)
 {
 	struct room *room = *state;
@@ -341,6 +392,27 @@ static void adopted_sas_go_when_the_successor_was_there_a_while(void **state)
 	assert_int_equal(room_view(room, &pair).state, PEER_SECURE);
 	room_pass(room, 200 * NSTIME_S);
 	room_no_order(room, ACTION_REKEY);
+}
+
+/* Agents that died one after the other, each before it could take away what it had adopted, leave many. */
+static void adopted_sas_leave_room_for_successors(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(3, 1);
+	struct core_event up = room_child(false), added = room_added();
+
+	for (uint32_t i = 0; i < 2 * CORE_CHILDREN; i++)
+		adopt(room, &pair, 0x1111 + i, i ? 0 : 0x2222);
+	room_pass(room, 1100 * NSTIME_MS);
+	room_order(room, ACTION_REKEY);
+	for (uint32_t i = 0; i < CORE_CHILDREN - CORE_ADOPTED; i++) {
+		up.up.child.spi_in_be = added.added.spi_in_be = 0x3333 + i;
+		room_tell_of(room, &pair, up);
+		room_no_order(room, ACTION_CHILD_GONE);
+		room_order(room, ACTION_SA_ADD);
+		room_tell_of(room, &pair, added);
+	}
+	assert_false(room_view(room, &pair).orphaned);
 }
 
 /* No successor: they go on while the peer is heard, and are tried again; when it is not heard either, it starts over. */
@@ -383,7 +455,10 @@ int main(void)
 		STORY(unused_sas_go),
 		STORY(used_sas_are_rekeyed_and_unused_are_not),
 		STORY(adopted_sas_get_successors_one_after_the_other),
+		STORY(who_asks_after_adopted_sas_is_next),
+		STORY(who_asks_after_what_lives_changes_nothing),
 		STORY(adopted_sas_go_when_the_successor_was_there_a_while),
+		STORY(adopted_sas_leave_room_for_successors),
 		STORY(adopted_sas_without_successor),
 	};
 

@@ -438,6 +438,37 @@ static void test_crash_token(void **state)
 	}
 }
 
+static bool survivors;
+
+static bool survives(void *arg, const struct hf_pair *pair)
+{
+	(void)arg;
+	assert_true(addr_equal(&pair->remote, &duo.host[0].addr) || addr_equal(&pair->remote, &duo.host[1].addr));
+	return survivors;
+}
+
+/* While Child SAs of before the restart are in use, their IKE SA is not said to be gone; the question is asked again. */
+static void test_token_waits_for_survivors(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		up();
+		duo.host[i].options.host.survives = survives;
+		survivors = true;
+		duo_restart(&duo, i);
+		ike_probe(duo.host[!i].ike, duo.host[!i].sa, duo.now);
+		duo_drain(&duo, !i);
+		duo_run(&duo);
+		duo_pass(&duo, 3 * NSTIME_S);
+		assert_int_equal(duo.host[!i].downs, 0);
+		survivors = false;
+		duo_pass(&duo, 10 * NSTIME_S);
+		assert_int_equal(duo.host[!i].reason, IKE_PEER_RESTARTED);
+		hostile_empty(&duo, !i);
+		duo_end(&duo);
+	}
+}
+
 /* Nobody gets the token of an SA that lives, whatever the flags and the exchange say (RFC 6290 9.2). */
 static void test_no_token_for_the_living(void **state)
 {
@@ -478,6 +509,7 @@ int main(void)
 		cmocka_unit_test(test_answer_never),
 		cmocka_unit_test(test_close_in_each_state),
 		cmocka_unit_test(test_crash_token),
+		cmocka_unit_test(test_token_waits_for_survivors),
 		cmocka_unit_test(test_no_token_for_the_living),
 	};
 

@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# LAB-TIMEOUT: 300
+#
+# An agent is killed in the moment in which it replaces the SAs that it adopted, again and again, on either side, while datagrams
+# flow both ways in both families each 5 ms. The peer then asks after IKE SAs that died, and must not hear that they are gone while
+# the Child SAs they made are in use: no packet meets a host without its SA, none is lost, none is clear.
+#
+#     a 10.9.0.1 ---- [switch lan0, capture] ---- b 10.9.0.2      private to each other, the product itself
+#       fd09::1                                     fd09::2
+. "$(dirname "$0")/../lab/lib.sh"
+. "$(dirname "$0")/agent.sh"
+need bridge esp4 esp6 bpf_tc ringbuf
+
+rounds=${LAB_ROUNDS:-10}
+[ "$LAB_TIER" != vm ] || rounds=${LAB_ROUNDS:-4}
+lan a b
+neighbours a b
+for h in a b; do
+	host_key "$h"
+	configure "$h" private 10.9.0.0/24 fd09::/64
+done
+pin a b
+pin b a
+for h in a b; do
+	product "$h"
+	serve "$h" --no-echo
+done
+on a "$HFPROBE" ping "$(addr b)" --count 3 --strict >/dev/null
+on a "$HFPROBE" ping "$(addr6 b)" --count 3 --strict >/dev/null
+for h in a b; do wait_for 15 has_secure $h 2; done
+# As in life_restart: what piles up behind transport-mode ESP while programs are loaded must find room.
+{ echo 100000 >/proc/sys/net/core/netdev_max_backlog; } 2>/dev/null || true
+capture_start --snaplen 200
+for family in '' 6; do
+	bg a "to-b$family" "$HFPROBE" flood "$("addr$family" b)" --count 10000000 --rate 200
+	bg b "to-a$family" "$HFPROBE" flood "$("addr$family" a)" --count 10000000 --rate 200
+done
+
+unknown() { # packets that met no SA, or no fitting one
+	local h what all=0
+	for h in a b; do
+		for what in XfrmInNoStates XfrmInStateInvalid XfrmOutNoStates XfrmInTmplMismatch; do
+			all=$((all + $(on $h awk -v w=$what '$1 == w { print $2 }' /proc/net/xfrm_stat)))
+		done
+	done
+	echo $all
+}
+# The first pair's successor is there, the second one's is being made: 20 ms lie between them.
+successors() { [ "$(grep -c 'has proved its key' "$WORK/agent-$1.log")" -ge "$2" ]; }
+for ((round = 0; round < rounds; round++)); do
+	victim=a
+	((round % 4 < 3)) || victim=b
+	for kill in 1 2; do
+		stop agent-$victim KILL
+		product $victim
+		# Each of the dead left a pair of SAs more: four inbound ones are kept, and the one that packets leave with.
+		sas=$(on $victim ip xfrm state | grep -c '^src')
+		[ "$sas" -le 14 ] || fail "SAs of the dead pile up at $victim: $sas"
+		wait_for 20 successors $victim $kill || fail "no successors to what $victim adopted: $(<"$WORK/agent-$victim.log")"
+	done
+	check_eq "$(unknown)" 0 "packets without an SA, $victim killed while it replaced them ($((round + 1)))"
+done
+one_each() { [ "$(on "$1" ip xfrm state | grep -c '^src')" = 4 ]; }
+for h in a b; do wait_for 60 one_each $h || fail "SAs of earlier agents stay at $h: $(on $h ip xfrm state | grep -c '^src')"; done
+for h in a b; do
+	for family in '' 6; do stop "to-$h$family"; done
+done
+nap 2
+check_eq "$(unknown)" 0 "packets without an SA, in all"
+for h in a b; do
+	stop "serve-$h"
+	lines=0
+	while read -r line; do
+		[[ $line == *'"from"'* ]] || continue
+		lines=$((lines + 1))
+		check_eq "$(($(json "$line" seq_max) + 1 - $(json "$line" unique)))" 0 "lost on the way to $h, of $(json "$line" unique)"
+		check_eq "$(json "$line" duplicates)" 0 "twice at $h"
+	done <"$WORK/serve-$h.log"
+	check_eq $lines 2 "senders that $h heard"
+done
+capture_stop
+judge --expect 'marker=0,clear=0,esp>2000,truncated=0' >"$WORK/judged" || { cat "$WORK/judged"; fail "the wire"; }
