@@ -246,3 +246,29 @@ void habits_order(struct world *world)
 	else
 		order_stale(world, index);
 }
+
+static void rekey_all_with(struct world *world, unsigned int index, unsigned int peer)
+{
+	struct host *host = &world->hosts[index];
+	struct handle sas[NOTES_MAX];
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < host->note_count; i++)
+		if (host->notes[i].peer == peer)
+			sas[count++] = host->notes[i].sa;
+	for (unsigned int i = 0; i < count; i++) {
+		call_begin(world, index, NULL);
+		ike_rekey(host->ike, sas[i], host_now(world, index));
+		call_end(world);
+	}
+}
+
+void habits_rekey_both(struct world *world, unsigned int index)
+{
+	for (unsigned int peer = 0; peer < world->host_count; peer++) {
+		if (!world->hosts[index].alive || !world->hosts[peer].alive)
+			continue;
+		rekey_all_with(world, index, peer);
+		rekey_all_with(world, peer, index);
+	}
+}

@@ -197,6 +197,9 @@ void net_move(struct world *world)
 
 		if (!host->outside_port)
 			continue;
+		/* Just when two rekeys cross: by chance alone nobody would live to see it. */
+		if (rng_chance(&world->moves, 200))
+			habits_rekey_both(world, i);
 		if (rng_chance(&world->moves, 300) && host->addresses < 200)
 			host_set_addr(host, host->addresses + 1);
 		else

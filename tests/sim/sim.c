@@ -123,7 +123,7 @@ static void plan_translator(struct world *world)
 		if (world->hosts[i].twin_of == behind || world->hosts[behind].twin_of < HOSTS_MAX)
 			return;
 	net_translate(world, behind);
-	world->weather.moves = 1 + rng_below(&world->moves, 12);
+	world->weather.moves = 1 + rng_below(&world->moves, rng_chance(&world->moves, 500) ? 12 : 120);
 	event_add(world, NSTIME_S, EVENT_MOVE, 0, HANDLE_NONE, NULL);
 }
 

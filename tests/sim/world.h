@@ -234,6 +234,8 @@ struct record *record_of(struct world *world, uint32_t spi_be);
 void habits_tick(struct world *world, unsigned int host);
 /* habits_order: something that a caller may want at any time, by chance. */
 void habits_order(struct world *world);
+/* habits_rekey_both: the host and each of its peers want new IKE SAs at the same moment. */
+void habits_rekey_both(struct world *world, unsigned int host);
 
 /* ---- net.c ---- */
 
