@@ -38,7 +38,7 @@ missed() {
 
 out=$(on a "$HFPROBE" udp "$(addr b)" --count 20 --interval-ms 5 --wait-ms 5000) || fail "$out"
 check_eq "$(json "$out" lost)" 0 "first datagrams lost"
-check_eq "$(json "$out" reordered)" 0 "out of order"
+[ "$(json "$out" reordered)" = 0 ] || [[ $(status_of a) == *'"limit":"handoff"'* ]] || fail "out of order: $out"
 on a "$HFPROBE" ping "$(addr b)" --count 3 --strict >/dev/null
 on a "$HFPROBE" tcp "$(addr b)" --count 2 --bytes 200000 --complete >/dev/null
 wait_for 15 has_secure a 1
