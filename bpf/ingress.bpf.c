@@ -3,6 +3,7 @@
  * TC ingress: a clear packet from a peer that must seal does not arrive. ESP passes to XFRM. In transport mode the
  * decrypted packet does not come by here again; in tunnel mode it does, and is known by its XFRM state.
  */
+#include "answer.h"
 #include "count.h"
 #include "exempt.h"
 #include "gate.h"
@@ -120,6 +121,7 @@ int hf_ingress(struct __sk_buff *skb)
 	}
 	if (packet.proto == IPPROTO_ESP)
 		return esp(skb, &packet);
+	report_answer(skb, &packet);
 	gate = gate_find(&packet.pair, &copy);
 	admit = gate ? admit_by_verdict(gate) : admit_by_group(policy_group(&packet.pair.remote));
 	if (admit == ADMIT) {

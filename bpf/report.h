@@ -46,6 +46,7 @@ static __always_inline struct hf_budget *budget_of(__u64 now)
 		write_once(budget->second, second);
 		write_once(budget->denied, 0);
 		write_once(budget->unreadable, 0);
+		write_once(budget->answers, 0);
 	}
 	return budget;
 }

@@ -88,6 +88,9 @@ static const struct row rows[] = {
 	{ "holdfast_packets_held_sealed_total", "packets.held_sealed", NULL,
 	  "Of these, ESP that waited for its turn." },
 	{ "holdfast_gate_events_total", "packets.events", NULL, "Reports of the gate to the agent." },
+	{ "holdfast_dns_answers_seen_total", "packets.answers", "copied=\"yes\"",
+	  "DNS answers of the configured resolvers, as hints which name an address has." },
+	{ "holdfast_dns_answers_seen_total", "packets.answers_lost", "copied=\"no\"", NULL },
 	{ "holdfast_gate_events_lost_total", "packets.events_lost", NULL,
 	  "Reports that came late: the ring was full." },
 	/* what waits, and what became of it */

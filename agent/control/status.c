@@ -36,7 +36,7 @@ static const struct counter packet_counters[] = {
 	PACKET(drop_race),	  PACKET(drop_malformed),    PACKET(in_esp),	     PACKET(in_decrypted),
 	PACKET(in_pass),	  PACKET(in_exempt),	     PACKET(in_not_ip),	     PACKET(in_drop_clear),
 	PACKET(in_drop_block),	  PACKET(in_drop_malformed), PACKET(events),	     PACKET(events_lost),
-	PACKET(malformed_passed),
+	PACKET(malformed_passed), PACKET(answers),	     PACKET(answers_lost),
 };
 _Static_assert(COUNT(packet_counters) * sizeof(__u64) == sizeof(struct hf_count), "every counter has its name here");
 

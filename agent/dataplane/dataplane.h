@@ -90,6 +90,9 @@ void dataplane_exempt_clear(struct dataplane *dp);
 /* dataplane_handoffs tells the programs that some pair may be in a handoff; false keeps ESP on its fast path. */
 void dataplane_handoffs(struct dataplane *dp, bool pending);
 
+/* dataplane_answers tells the programs whether copies of DNS answers are wanted. */
+void dataplane_answers(struct dataplane *dp, bool wanted);
+
 /* ---- events ---- */
 
 struct dataplane_events {
@@ -97,6 +100,8 @@ struct dataplane_events {
 	void (*held)(void *arg, const struct hf_event *event);
 	/* ESP of the pair came, and there is no SA. May be NULL. */
 	void (*unreadable)(void *arg, const struct hf_event *event);
+	/* A DNS answer of a configured resolver, or the first part of one. May be NULL. */
+	void (*answer)(void *arg, const struct hf_event_answer *answer);
 };
 
 /* dataplane_ring_fd becomes readable when there are events. */

@@ -154,6 +154,14 @@ void dataplane_handoffs(struct dataplane *dp, bool pending)
 	__atomic_store_n(&dp->config->handoffs, pending, __ATOMIC_SEQ_CST);
 }
 
+void dataplane_answers(struct dataplane *dp, bool wanted)
+{
+	if (wanted)
+		dp->config->flags |= HF_CONFIG_ANSWERS;
+	else
+		dp->config->flags &= ~(uint32_t)HF_CONFIG_ANSWERS;
+}
+
 void dataplane_count(struct dataplane *dp, struct hf_count *out)
 {
 	int cpus = libbpf_num_possible_cpus();

@@ -23,6 +23,13 @@ static int on_record(void *ctx, void *data, size_t size)
 		if (dp->events->unreadable)
 			dp->events->unreadable(dp->events_arg, event);
 		break;
+	case HF_EVENT_ANSWER: {
+		const struct hf_event_answer *answer = data;
+
+		if (dp->events->answer && size >= sizeof(*answer) && answer->len <= HF_ANSWER_DATA)
+			dp->events->answer(dp->events_arg, answer);
+		break;
+	}
 	case HF_EVENT_DENIED: {
 		const struct hf_event_denied *denied = data;
 

@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 /* Changes when a layout below changes; an agent refuses to adopt maps of another version. */
-#define HF_ABI_VERSION 3
+#define HF_ABI_VERSION 4
 
 #define HF_PIN_DIR "/sys/fs/bpf/holdfast"
 
@@ -194,6 +194,8 @@ struct hf_exempt {
 
 /* Any prefix is held, private or blocked: then a packet that cannot be parsed does not leave. */
 #define HF_CONFIG_STRICT 0x1
+/* The agent wants copies of DNS answers (HF_EVENT_ANSWER). */
+#define HF_CONFIG_ANSWERS 0x2
 
 /* Single value of hf_config, written by the agent. */
 struct hf_config {
@@ -210,6 +212,8 @@ struct hf_budget {
 	__u64 second;
 	__u32 denied;	  /* HF_EVENT_DENIED events asked for in it */
 	__u32 unreadable; /* HF_EVENT_UNREADABLE likewise */
+	__u32 answers;	  /* HF_EVENT_ANSWER likewise */
+	__u32 reserved;
 };
 
 /* Single value of hf_count, per CPU: packets by what became of them. */
@@ -248,6 +252,8 @@ struct hf_count {
 	__u64 events;
 	__u64 events_lost;	/* ring full: reported again with the pair's next packet */
 	__u64 malformed_passed; /* unreadable IP header, nothing is protected */
+	__u64 answers;		/* DNS answers of which the agent got a copy */
+	__u64 answers_lost;	/* of which it got none: over the budget, or the ring was a quarter full */
 };
 
 /* Single value of hf_agent, written by the agent: what became of held packets; survives its restart. */
@@ -274,6 +280,7 @@ enum hf_event_type {
 	HF_EVENT_DENIED = 3,	/* a packet was dropped: head says which, so that its sender can be told */
 	/* ESP came from a pair without verdict, whose group wants SAs: its peer has SAs that this host has lost */
 	HF_EVENT_UNREADABLE = 4,
+	HF_EVENT_ANSWER = 5, /* a configured resolver answered this host over UDP; a hint, which anybody can forge */
 };
 
 #define HF_EVENT_HEAD 128 /* as much of a dropped packet as an ICMP error needs to find its socket */
@@ -284,6 +291,10 @@ enum hf_event_type {
  * was restarted hears of all of them within 16 s.
  */
 #define HF_UNREADABLE_PER_SECOND 64
+
+/* A busy host asks some ten names a second, and a hint that is lost comes with the next answer. */
+#define HF_ANSWERS_PER_SECOND 256
+#define HF_ANSWER_DATA 1024 /* most answers with addresses are below 512 */
 
 /* FLOW_MISS and STRAY: one per queue until the agent closed it. UNREADABLE: no queue. */
 struct hf_event {
@@ -302,6 +313,14 @@ struct hf_event_denied {
 	__u32 len; /* octets in head that are the packet's */
 	__u32 mark;
 	__u8 head[HF_EVENT_HEAD];
+};
+
+/* ANSWER: the same head, whose pair is (own address, resolver), then the DNS message, from its header on. */
+struct hf_event_answer {
+	struct hf_event event;
+	__u32 len;   /* octets in data */
+	__u32 whole; /* octets the message has by its UDP header: data may be the first part of it only */
+	__u8 data[HF_ANSWER_DATA];
 };
 
 #endif

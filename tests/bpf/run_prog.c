@@ -84,6 +84,8 @@ static int on_event(void *arg, void *data, size_t len)
 	memcpy(&run->event, data, sizeof(run->event));
 	if (len == sizeof(run->denied))
 		memcpy(&run->denied, data, len);
+	if (run->event.type == HF_EVENT_ANSWER && len == sizeof(run->answer))
+		memcpy(&run->answer, data, len);
 	return 0;
 }
 

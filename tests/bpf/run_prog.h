@@ -43,6 +43,7 @@ struct run {
 	struct ring_buffer *ring;
 	struct hf_event event; /* the last one on the ring */
 	struct hf_event_denied denied;
+	struct hf_event_answer answer;
 	unsigned int events; /* read from the ring so far */
 };
 
