@@ -123,6 +123,22 @@ void crossing_settle(struct ike *ike, struct sa *sa, bool initial_contact, uint6
 	}
 }
 
+bool crossing_is_needed(struct ike *ike, const struct sa *sa)
+{
+	struct hf_pair pair = sa_pair(sa);
+	bool needed = false;
+
+	for (struct sa *other = sa_first_of_pair(ike, &pair); other; other = sa_at(ike, other->next_of_pair)) {
+		if (other == sa || !is_live(other) || !is_same_peer(sa, other))
+			continue;
+		/* What we began the peer had before we had; on what it began it has to speak first. */
+		if (other->initiator || other->heard)
+			return false;
+		needed = true;
+	}
+	return needed;
+}
+
 void crossing_alive(struct ike *ike, struct sa *sa, uint64_t now)
 {
 	struct hf_pair pair = sa_pair(sa);

@@ -490,6 +490,11 @@ void crossing_settle(struct ike *ike, struct sa *sa, bool initial_contact, uint6
 void crossing_gone(struct ike *ike, const struct sa *sa, uint64_t now);
 /* crossing_lose: it is not used for sending any more, and goes. */
 void crossing_lose(struct ike *ike, struct sa *sa, uint64_t now);
+/*
+ * crossing_is_needed: the peer is not known to have the SA that is to stand in for this one (U11): its maker may wait for our answer,
+ * or have died before it came, and send with the Child SAs of this one.
+ */
+bool crossing_is_needed(struct ike *ike, const struct sa *sa);
 /* crossing_alive: the old SA answered its probe (U11). */
 void crossing_alive(struct ike *ike, struct sa *sa, uint64_t now);
 

@@ -220,6 +220,9 @@ void send_retransmit(struct ike *ike, struct sa *sa, uint64_t now)
 		request->again_ns = NSTIME_NEVER;
 		return;
 	}
+	if (request->tries >= request->tries_max && request->kind == REQUEST_PROBE && request->tries < IKE_TRIES &&
+	    crossing_is_needed(ike, sa))
+		request->tries_max++;
 	if (request->tries >= request->tries_max) {
 		give_up(ike, sa, now);
 		return;

@@ -291,6 +291,10 @@ static void test_u11_peer_came_back(void **state)
 		assert_int_equal(duo.host[1].ups, 2);
 		assert_true(hostile_only(&duo, 1)->request.kind == REQUEST_PROBE);
 		duo_run(&duo);
+		/* As who waits for the new one's first packet does. */
+		ike_probe(duo.host[1].ike, duo.host[1].sa, duo.now);
+		duo_drain(&duo, 1);
+		duo_run(&duo);
 		duo_pass(&duo, 12 * NSTIME_S);
 		assert_int_equal(duo_counts(&duo, 1).established, 1);
 		assert_int_equal(duo_counts(&duo, 0).established, 1);
@@ -299,6 +303,45 @@ static void test_u11_peer_came_back(void **state)
 		assert_true(duo_agree(&duo));
 		duo_end(&duo);
 	}
+}
+
+/*
+ * U11, and our answer to the new IKE_AUTH is lost for a while: the peer goes on with the old one's Child SA, but the IKE SA that it was
+ * of died with its last life. It stands until the peer has the new one.
+ */
+static void test_u11_answer_is_lost(void **state)
+{
+	(void)state;
+	duo_start(&duo, NULL);
+	duo_connect(&duo, 0);
+	duo_run(&duo);
+	duo_pass(&duo, 60 * NSTIME_S);
+	memset(duo.host[0].options.crash_secret, 0, 32);
+	duo_restart(&duo, 0);
+	duo_connect(&duo, 0);
+	for (unsigned int i = 0; i < 3; i++)
+		duo_deliver(&duo, 0);
+	assert_int_equal(duo.host[1].ups, 2);
+	for (unsigned int i = 0; i < 12; i++) {
+		while (duo.wire_count)
+			duo_drop(&duo, 0);
+		duo.now += NSTIME_S;
+		for (unsigned int h = 0; h < 2; h++) {
+			ike_expire(duo.host[h].ike, duo.now);
+			duo_drain(&duo, h);
+		}
+	}
+	assert_int_equal(duo_counts(&duo, 1).established, 2);
+	duo_run(&duo);
+	duo_pass(&duo, NSTIME_S);
+	ike_probe(duo.host[1].ike, duo.host[1].sa, duo.now);
+	duo_drain(&duo, 1);
+	duo_run(&duo);
+	duo_pass(&duo, 20 * NSTIME_S);
+	assert_int_equal(duo_counts(&duo, 1).established, 1);
+	assert_int_equal(duo_counts(&duo, 0).established, 1);
+	assert_true(duo_agree(&duo));
+	duo_end(&duo);
 }
 
 /* All orders in which the eight messages can come, each side's own in theirs: always one SA in the end. */
@@ -332,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_u7_authenticated_wins),
 		cmocka_unit_test(test_u8_u9_mine_never_answered),
 		cmocka_unit_test(test_u11_peer_came_back),
+		cmocka_unit_test(test_u11_answer_is_lost),
 		cmocka_unit_test(test_every_order),
 	};
 
