@@ -90,7 +90,8 @@ static void show_pair(const json_t *pair)
 	if (*verdict)
 		print_item(PRINT_PLAIN, COLUMN, "gate", "%s%s%s", verdict, *until ? ", for another " : "", until);
 	if (json_is_true(json_object_get(pair, "sticky")))
-		print_item(PRINT_PLAIN, COLUMN, "memory", "was reached securely: never in clear now");
+		print_item(PRINT_PLAIN, COLUMN, "memory",
+			   "was reached securely, or its answers are forged: not in clear now");
 	if (*client_text(pair, "failure"))
 		print_item(PRINT_WARN, COLUMN, "last try", "%s (%lld in a row)", client_text(pair, "failure"),
 			   client_number(pair, "failures"));

@@ -170,6 +170,9 @@ static void show_keying(const json_t *ike, const json_t *discovery)
 		{ "pinned", "pinned" },
 		{ "listed", "in the directory" },
 		{ "directories_rejected", "directories rejected" },
+		{ "dns_remembered", "addresses remembered from DNSSEC" },
+		{ "dns_asking", "being asked for now" },
+		{ "dns_refused", "not asked, because too many were" },
 	};
 	long long expires = client_number(discovery, "directory_expires"), left = expires - (long long)time(NULL);
 	char list[LIST_MAX] = "", span[PRINT_SPAN_MAX];

@@ -55,7 +55,8 @@ struct core_event {
 	struct handle peer; /* answers: from the action; others: HANDLE_NONE, the pair says who */
 	struct hf_pair
 		pair; /* FLOW_MISS, STRAY, UNREADABLE, CHILD_UP of a responder, LOCAL_GONE (local only), FORGET (remote only), ADOPT */
-	bool sticky; /* FLOW_MISS, STRAY, UNREADABLE, CHILD_UP, ADOPT, NO_KEY: the peer was reached with a verified key before */
+	bool sticky; /* FLOW_MISS, STRAY, UNREADABLE, CHILD_UP, ADOPT, NO_KEY: the peer was reached with a verified key before;
+		      * LOOKUP_FAILED: the answer was forged, so that this failure is never in clear */
 	int error; /* negative errno or 0; FLOW_MISS, STRAY: -EADDRNOTAVAIL when pair.local is not this host's */
 	union {
 		struct {

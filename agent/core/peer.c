@@ -425,6 +425,7 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 		on_no_key(core, peer, event->sticky, now);
 		break;
 	case EVENT_LOOKUP_FAILED:
+		peer->sticky |= event->sticky && is_undecided(peer);
 		on_failure(core, peer, FAILURE_LOOKUP, now);
 		break;
 	case EVENT_CHILD_UP:

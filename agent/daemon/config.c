@@ -261,6 +261,21 @@ static int set_source(struct reading *reading, const struct key *key, const char
 	return set_text(reading, key, value);
 }
 
+static int set_dnssec(struct reading *reading, const struct key *key, const char *value)
+{
+	bool asks = strcmp(value, "resolvers") == 0, recursion = strcmp(value, "recursion") == 0;
+
+	if (!asks && !recursion && strcmp(value, "off") != 0)
+		return refuse(reading,
+			      "%s = %s is none: give off, resolvers ([policy] resolvers are asked) or recursion (the "
+			      "zones' own servers are)",
+			      key->name, value);
+	reading->config->dnssec = asks	      ? CONFIG_DNSSEC_RESOLVERS
+				  : recursion ? CONFIG_DNSSEC_RECURSION
+					      : CONFIG_DNSSEC_OFF;
+	return 0;
+}
+
 static int set_metrics(struct reading *reading, const struct key *key, const char *value)
 {
 	struct err why = ERR_NONE;
@@ -293,6 +308,9 @@ static const struct key keys[] = {
 	{ "discovery", "directory_key", set_text, offsetof(struct config, directory_key), 0, 0 },
 	{ "discovery", "directory_id", set_text, offsetof(struct config, directory_id), 0, 0 },
 	{ "discovery", "directory_ca", set_path, offsetof(struct config, directory_ca), 0, 0 },
+	{ "discovery", "dnssec", set_dnssec, 0, 0, 0 },
+	{ "discovery", "dnssec_anchors", set_path, offsetof(struct config, dnssec_anchors), 0, 0 },
+	{ "discovery", "dnssec_roots", set_path, offsetof(struct config, dnssec_roots), 0, 0 },
 	{ "policy", "default", set_default_group, 0, 0, 0 },
 	{ "policy", "resolvers", set_resolvers, 0, 0, 0 },
 	{ "private", "auth", set_auth, HF_GROUP_PRIVATE, 0, 0 },
@@ -470,6 +488,25 @@ static int check_directory(struct reading *reading)
 	return refuse(reading, "%s without a directory, nothing reads it: add directory, or remove the line", idle);
 }
 
+static int check_dnssec(struct reading *reading)
+{
+	const struct config *config = reading->config;
+	bool off = config->dnssec == CONFIG_DNSSEC_OFF, asks = config->dnssec == CONFIG_DNSSEC_RESOLVERS;
+	const char *idle = off && line_of(reading, "dnssec_anchors")	       ? "dnssec_anchors"
+			   : (off || asks) && line_of(reading, "dnssec_roots") ? "dnssec_roots"
+									       : NULL;
+
+	if (idle) {
+		reading->line = line_of(reading, idle);
+		return refuse(reading, "nothing reads %s here: add dnssec = %s, or remove the line", idle,
+			      idle[7] == 'r' ? "recursion" : "resolvers");
+	}
+	if (!asks || config->resolvers_auto || config->resolver_count)
+		return 0;
+	reading->line = line_of(reading, "dnssec");
+	return refuse(reading, "dnssec = resolvers and [policy] resolvers = none: name some there, or write recursion");
+}
+
 static int check_together(struct reading *reading)
 {
 	const struct config_limits *limits = &reading->config->limits;
@@ -513,7 +550,7 @@ static int read_file(struct config *config, const char *path, struct err *err)
 		reading.line = rc > 0 ? (unsigned int)rc : reading.line;
 		return refuse(&reading, "not understood: write key = value");
 	}
-	if (check_together(&reading) < 0)
+	if (check_together(&reading) < 0 || check_dnssec(&reading) < 0)
 		return -EINVAL;
 	return set_string(&reading, &config->file, name);
 }

@@ -22,6 +22,7 @@
 #define CONFIG_KEY "/etc/holdfast/key.pem"
 #define CONFIG_PINS "/etc/holdfast/pins"
 #define CONFIG_STATE "/var/lib/holdfast"
+#define CONFIG_ANCHORS "/usr/share/dns/root.key" /* Debian's dns-root-data */
 
 /* [limits], each within the range of core/limits.h. */
 struct config_limits {
@@ -32,6 +33,9 @@ struct config_limits {
 	uint32_t peers;
 	uint32_t hold_age_seconds;
 };
+
+/* Who is asked for keys in the DNS. */
+enum config_dnssec { CONFIG_DNSSEC_OFF, CONFIG_DNSSEC_RESOLVERS, CONFIG_DNSSEC_RECURSION };
 
 struct config {
 	char *file;	   /* NULL = there is none, everything is default */
@@ -45,8 +49,11 @@ struct config {
 	char *key;     /* file of our private key; without a line in the configuration it may be missing */
 	char *pins;    /* file of static pins; likewise */
 	char *directory, *directory_key, *directory_id, *directory_ca; /* NULL = not given */
-	char *state;						       /* folder for what must survive a restart */
-	unsigned int key_line, pins_line;			       /* 0 = default */
+	enum config_dnssec dnssec;
+	char *dnssec_anchors;		  /* file of trust anchors */
+	char *dnssec_roots;		  /* file of root hints; NULL = the Internet's */
+	char *state;			  /* folder for what must survive a restart */
+	unsigned int key_line, pins_line; /* 0 = default */
 	enum log_level log_level;
 	bool sandbox; /* privileges are given up once it runs */
 	struct hf_addr resolvers[LIMIT_RESOLVERS];

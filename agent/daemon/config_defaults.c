@@ -20,6 +20,7 @@ int config_defaults(struct config *config)
 		.key = strdup(CONFIG_KEY),
 		.pins = strdup(CONFIG_PINS),
 		.state = strdup(CONFIG_STATE),
+		.dnssec_anchors = strdup(CONFIG_ANCHORS),
 		.log_level = LOG_LEVEL_INFO,
 		.resolvers_auto = true,
 		.sandbox = true,
@@ -34,7 +35,7 @@ int config_defaults(struct config *config)
 	};
 	policy_init(&config->policy, entries, LIMIT_POLICY_ENTRIES, HF_GROUP_CLEAR);
 	if (!entries || !config->interfaces || !config->policies || !config->control_socket || !config->key ||
-	    !config->pins || !config->state)
+	    !config->pins || !config->state || !config->dnssec_anchors)
 		return -ENOMEM;
 	config->interfaces[0] = strdup("*");
 	config->interface_count = config->interfaces[0] != NULL;
@@ -57,6 +58,8 @@ void config_free(struct config *config)
 	free(config->directory_key);
 	free(config->directory_id);
 	free(config->directory_ca);
+	free(config->dnssec_anchors);
+	free(config->dnssec_roots);
 	free(config->state);
 	free(config->file);
 	free(config->policy.entries);

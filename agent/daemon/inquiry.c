@@ -217,7 +217,7 @@ static void foretell_attempt(const struct agent *agent, json_t *list, bool key, 
 	say(list, text);
 }
 
-static json_t *foretell(const struct agent *agent, const struct hf_addr *remote, bool key)
+static json_t *foretell(const struct agent *agent, const struct hf_addr *remote, bool key, bool forged)
 {
 	enum hf_group group = policy_group(&agent->config.policy, remote);
 	bool sticky = agent->keying->sticky && agent->keying->sticky(agent->keying_arg, remote);
@@ -242,7 +242,7 @@ static json_t *foretell(const struct agent *agent, const struct hf_addr *remote,
 		say(list, "packets to it and from it are dropped");
 		break;
 	default:
-		foretell_attempt(agent, list, key, group == HF_GROUP_PRIVATE);
+		foretell_attempt(agent, list, key, forged || group == HF_GROUP_PRIVATE);
 	}
 	return list;
 }
@@ -265,7 +265,7 @@ json_t *inquiry_explain(struct agent *agent, const json_t *request)
 	struct pair_search search;
 	char found[200] = "";
 	struct hf_addr remote;
-	bool key = false;
+	bool key = false, forged = false;
 	json_t *out = read_address(&remote, request);
 
 	if (out)
@@ -277,8 +277,8 @@ json_t *inquiry_explain(struct agent *agent, const json_t *request)
 	}
 	out = answer_policy_test(&agent->config.policy, &remote, search.pairs, search.count, &clock);
 	if (agent->keying->foresee)
-		key = agent->keying->foresee(agent->keying_arg, &remote, found, sizeof(found));
-	json_object_set_new(out, CONTROL_WOULD, foretell(agent, &remote, key));
+		key = agent->keying->foresee(agent->keying_arg, &remote, &forged, found, sizeof(found));
+	json_object_set_new(out, CONTROL_WOULD, foretell(agent, &remote, key, forged));
 	if (*found)
 		json_object_set_new(out, CONTROL_DISCOVERY, json_string(found));
 	return out;

@@ -54,9 +54,9 @@ struct keying {
 	void (*report)(void *arg, struct status *status);
 	/*
 	 * What discovery says about an address now, one line for people; true when there is a key that would be used. -> false
-	 * with "" when that takes a question to somebody else. May be NULL.
+	 * with "" when that takes a question to somebody else. *forged: it says so much that is wrong that nothing may be in clear. May be NULL.
 	 */
-	bool (*foresee)(void *arg, const struct hf_addr *remote, char *out, size_t out_max);
+	bool (*foresee)(void *arg, const struct hf_addr *remote, bool *forged, char *out, size_t out_max);
 	/* One line about the index-th thing an operator should mend, NULL beyond the last. May be NULL. */
 	const char *(*problem)(void *arg, size_t index);
 };

@@ -200,6 +200,9 @@ static void report(void *arg, struct status *status)
 		.directory_serial = found.directory_serial,
 		.directory_expires_s = found.directory_expires_s,
 		.directories_rejected = found.rejected,
+		.dns_remembered = found.dns_findings,
+		.dns_asking = found.dns_hunts,
+		.dns_refused = found.dns_refused,
 	};
 }
 
@@ -316,17 +319,36 @@ static int watch_sockets(struct negotiator *negotiator, struct event_base *base,
 	return 0;
 }
 
-static int open_all(void *arg, struct agent *agent, const struct config *config, struct err *err)
+static int open_discovery(struct negotiator *negotiator, const struct config *config, struct err *err)
 {
-	struct negotiator *negotiator = arg;
-	const struct discover_options discover = {
+	struct hf_addr resolvers[LIMIT_RESOLVERS];
+	struct discover_options options = {
 		.pins = config->pins_line || access(config->pins, F_OK) == 0 ? config->pins : NULL,
 		.directory = config->directory,
 		.directory_key = config->directory_key,
 		.directory_id = config->directory_id,
 		.directory_ca = config->directory_ca,
 		.state_dir = config->state,
+		.dnssec = config->dnssec != CONFIG_DNSSEC_OFF,
+		.dnssec_anchors = config->dnssec_anchors,
+		.dnssec_roots = config->dnssec_roots,
+		.resolvers = config->resolvers,
+		.resolver_count = config->resolver_count,
 	};
+
+	if (config->dnssec == CONFIG_DNSSEC_RECURSION) {
+		options.resolver_count = 0;
+	} else if (!config->resolver_count) {
+		options.resolvers = resolvers;
+		options.resolver_count = resolvers_local(resolvers, LIMIT_RESOLVERS);
+	}
+	return discover_open(&negotiator->discover, &options, agent_base(negotiator->agent), negotiator_on_found,
+			     negotiator_review, negotiator, err);
+}
+
+static int open_all(void *arg, struct agent *agent, const struct config *config, struct err *err)
+{
+	struct negotiator *negotiator = arg;
 	const struct udp_options udp = { 0 };
 	int error = crypto_init(err);
 
@@ -342,8 +364,7 @@ static int open_all(void *arg, struct agent *agent, const struct config *config,
 	if (!error)
 		error = open_engine(negotiator, config, err);
 	if (!error)
-		error = discover_open(&negotiator->discover, &discover, agent_base(agent), negotiator_on_found,
-				      negotiator_review, negotiator, err);
+		error = open_discovery(negotiator, config, err);
 	if (!error)
 		error = udp_open(&negotiator->udp, &udp, negotiator_on_datagram, negotiator, err);
 	if (!error)

@@ -21,6 +21,7 @@
 #include "daemon/chronicle.h"
 #include "daemon/hostkey.h"
 #include "daemon/internal.h"
+#include "daemon/resolvers.h"
 #include "daemon/succession.h"
 #include "discover/discover.h"
 #include "discover/keytext.h"
@@ -103,7 +104,7 @@ struct negotiator {
 struct foresight {
 	char *out;
 	size_t out_max;
-	bool usable;
+	bool usable, forged;
 };
 
 /* negotiator_child is the Child SA that the core knows by its inbound SPI, or NULL. */
@@ -121,7 +122,7 @@ void negotiator_on_socket(evutil_socket_t fd, short what, void *arg);
 /* negotiator_ask asks discovery; the answer finds its way to who asked. */
 void negotiator_ask(struct negotiator *negotiator, const struct question *like);
 void negotiator_on_found(void *arg, uint64_t id, const struct hf_addr *addr, const struct discover_answer *answer);
-bool negotiator_foresee(void *arg, const struct hf_addr *remote, char *out, size_t out_max);
+bool negotiator_foresee(void *arg, const struct hf_addr *remote, bool *forged, char *out, size_t out_max);
 uint64_t negotiator_wall_s(void);
 
 /* negotiator_review looks through all IKE SAs, in slices, for those whose key is not the peer's any more, and ends them. */

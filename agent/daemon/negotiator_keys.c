@@ -60,6 +60,8 @@ static void tell_core(struct negotiator *negotiator, const struct question *ques
 
 	if (question->asker == ASKER_CORE)
 		event.peer = question->of;
+	/* Who forges what is said about a host must not get its packets in clear for that. */
+	event.sticky = answer->bogus;
 	if (!is_usable(negotiator, &question->pair, answer) && answer->outcome == DISCOVER_NO_KEY) {
 		/* A proof that there is none, as good as the one that there was. */
 		event.type = EVENT_NO_KEY;
@@ -132,11 +134,12 @@ static void answer_operator(struct negotiator *negotiator, const struct hf_pair 
 	if (!foresight)
 		return;
 	foresight->usable = is_usable(negotiator, pair, answer);
+	foresight->forged = answer->bogus;
 	log_escape(name, sizeof(name), answer->name, strlen(answer->name));
 	snprintf(foresight->out, foresight->out_max, "%s%s%s", answer->reason, *name ? ", its name is " : "", name);
 }
 
-bool negotiator_foresee(void *arg, const struct hf_addr *remote, char *out, size_t out_max)
+bool negotiator_foresee(void *arg, const struct hf_addr *remote, bool *forged, char *out, size_t out_max)
 {
 	struct negotiator *negotiator = arg;
 	struct foresight foresight = { .out = out, .out_max = out_max };
@@ -146,6 +149,7 @@ bool negotiator_foresee(void *arg, const struct hf_addr *remote, char *out, size
 	negotiator->foresight = &foresight;
 	negotiator_ask(negotiator, &(struct question){ .asker = ASKER_OPERATOR, .pair = pair });
 	negotiator->foresight = NULL;
+	*forged = foresight.forged;
 	return foresight.usable;
 }
 

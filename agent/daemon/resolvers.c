@@ -31,7 +31,7 @@ static void append(struct hf_addr *out, size_t *count, size_t max, const struct 
 		out[(*count)++] = *addr;
 }
 
-void resolvers_read(struct hf_addr *out, size_t *count, size_t max, const char *path)
+static void read_file(struct hf_addr *out, size_t *count, size_t max, const char *path, bool local)
 {
 	OWN(close_file) FILE *file = fopen(path, "re");
 	OWN_FREE char *line = NULL;
@@ -46,9 +46,14 @@ void resolvers_read(struct hf_addr *out, size_t *count, size_t max, const char *
 		/* The scope of a link-local resolver ("fe80::1%eth0") is no part of what packets carry. */
 		word = rest + strspn(rest, " \t");
 		word[strcspn(word, " \t\r\n%")] = '\0';
-		if (addr_parse(&addr, word, NULL) == 0 && !is_loopback(&addr))
+		if (addr_parse(&addr, word, NULL) == 0 && is_loopback(&addr) == local)
 			append(out, count, max, &addr);
 	}
+}
+
+void resolvers_read(struct hf_addr *out, size_t *count, size_t max, const char *path)
+{
+	read_file(out, count, max, path, false);
 }
 
 size_t resolvers_auto(struct hf_addr *out, size_t max)
@@ -57,5 +62,16 @@ size_t resolvers_auto(struct hf_addr *out, size_t max)
 
 	resolvers_read(out, &count, max, "/etc/resolv.conf");
 	resolvers_read(out, &count, max, "/run/systemd/resolve/resolv.conf");
+	return count;
+}
+
+size_t resolvers_local(struct hf_addr *out, size_t max)
+{
+	const uint8_t octets[4] = { 127, 0, 0, 1 };
+	size_t count = 0;
+
+	read_file(out, &count, max, "/etc/resolv.conf", true);
+	if (!count && max)
+		out[count++] = addr_from_octets(octets, sizeof(octets));
 	return count;
 }

@@ -22,4 +22,7 @@ void resolvers_read(struct hf_addr *out, size_t *count, size_t max, const char *
  */
 size_t resolvers_auto(struct hf_addr *out, size_t max);
 
+/* resolvers_local: where none is named but this host itself, it is asked at the loopback addresses of /etc/resolv.conf, or at 127.0.0.1. */
+size_t resolvers_local(struct hf_addr *out, size_t max);
+
 #endif

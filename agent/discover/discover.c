@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The face of the room, see discover.h: the table of sources, highest trust first, and the question that walks down it. The first source that has
- * anything to say about an address decides, also when it says that its own key is over: a lower one does not override it.
+ * anything to say about an address decides, also when it says that its own key is over: a lower one does not override it. DNSSEC comes last and
+ * answers later.
  * The wall clock is read here and handed down.
  */
 #include "discover/discover.h"
@@ -20,6 +21,7 @@
 #include "discover/listing.h"
 #include "discover/origin.h"
 #include "discover/pins.h"
+#include "discover/seek.h"
 #include "discover/stamp.h"
 
 #define REASON_MAX 256
@@ -36,6 +38,7 @@ struct discover {
 	struct origin *origin;
 	struct aside *aside; /* where a text is examined; NULL without a loop */
 	bool brought;	     /* another one came meanwhile */
+	struct seek *seek;   /* NULL = DNSSEC is not asked */
 	struct event *tick;
 	struct discover_counts counts;
 	char reason[REASON_MAX]; /* of the answer being given */
@@ -107,6 +110,16 @@ static bool ask_directory(struct discover *discover, struct discover_answer *ans
 
 /* ---- questions -------------------------------------------------------------------------------- */
 
+static void on_answer(void *arg, uint64_t question, const struct hf_addr *addr, const struct discover_answer *answer)
+{
+	struct discover *discover = arg;
+
+	discover->counts.keys += answer->outcome == DISCOVER_KEYS;
+	discover->counts.no_key += answer->outcome == DISCOVER_NO_KEY;
+	discover->counts.failed += answer->outcome == DISCOVER_FAILED;
+	discover->callback(discover->arg, question, addr, answer);
+}
+
 void discover_ask(struct discover *discover, uint64_t question, const struct hf_addr *addr)
 {
 	struct discover_answer answer = { .outcome = DISCOVER_FAILED, .name = "", .reason = discover->reason };
@@ -117,17 +130,10 @@ void discover_ask(struct discover *discover, uint64_t question, const struct hf_
 	snprintf(discover->reason, sizeof(discover->reason), "no source knows this address");
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]) && !said; i++)
 		said = sources[i](discover, &answer, addr, now_s);
-	discover->counts.keys += answer.outcome == DISCOVER_KEYS;
-	discover->counts.no_key += answer.outcome == DISCOVER_NO_KEY;
-	discover->counts.failed += answer.outcome == DISCOVER_FAILED;
-	discover->callback(discover->arg, question, addr, &answer);
-}
-
-/* Every source of today answers from memory, so no answer is ever under way. */
-void discover_cancel(struct discover *discover, uint64_t question)
-{
-	(void)discover;
-	(void)question;
+	if (!said && discover->seek)
+		seek_ask(discover->seek, question, addr);
+	else
+		on_answer(discover, question, addr, &answer);
 }
 
 /* ---- the directory's life --------------------------------------------------------------------- */
@@ -216,6 +222,26 @@ static int open_directory(struct discover *discover, const struct discover_optio
 	return 0;
 }
 
+/* ---- DNSSEC ----------------------------------------------------------------------------------- */
+
+static void on_lost(void *arg)
+{
+	tell(arg, true);
+}
+
+static int open_dnssec(struct discover *discover, const struct discover_options *options, struct event_base *base,
+		       struct err *err)
+{
+	const struct seek_options seek = {
+		.dns = { options->resolvers, options->resolver_count, options->dnssec_anchors, options->dnssec_roots },
+		.callback = on_answer,
+		.changed = on_lost,
+		.arg = discover,
+	};
+
+	return options->dnssec && base ? seek_open(&discover->seek, &seek, base, err) : 0;
+}
+
 /* ---- life ------------------------------------------------------------------------------------- */
 
 static int read_pins(struct discover *discover, struct err *err)
@@ -251,6 +277,8 @@ int discover_open(struct discover **out, const struct discover_options *options,
 	rc = read_pins(discover, err);
 	if (rc == 0)
 		rc = open_directory(discover, options, base, err);
+	if (rc == 0)
+		rc = open_dnssec(discover, options, base, err);
 	if (rc < 0)
 		return rc;
 	discover->is_open = true;
@@ -265,6 +293,7 @@ void discover_close(struct discover *discover)
 	discover->is_open = false; /* nobody is told any more */
 	if (discover->tick)
 		event_free(discover->tick);
+	seek_close(discover->seek);
 	aside_close(discover->aside);
 	origin_close(discover->origin);
 	listing_close(discover->listing);
@@ -295,6 +324,14 @@ void discover_count(const struct discover *discover, struct discover_counts *out
 	const struct directory *current = discover->listing ? listing_current(discover->listing) : NULL;
 
 	*out = discover->counts;
+	if (discover->seek) {
+		struct seek_counts seek;
+
+		seek_count(discover->seek, &seek);
+		out->dns_findings = seek.findings;
+		out->dns_hunts = seek.hunts;
+		out->dns_refused = seek.refused;
+	}
 	out->hosts_pinned = hosts_count(discover->pins);
 	out->hosts_listed = current ? hosts_count(current->hosts) : 0;
 	out->directory_serial = current ? current->serial : 0;

@@ -2,7 +2,7 @@
 /*
  * Who is at an address, with what key: the sources of DESIGN 6 behind one question. Each source is a row of a table, asked in order of trust;
  * a lower one never overrides a higher. Answers come later or at once, always through the callback. Only this room knows
- * files of keys, directories and (later) DNS; what an answer means for packets is core's.
+ * files of keys, directories and DNS; what an answer means for packets is core's.
  */
 #ifndef DISCOVER_DISCOVER_H
 #define DISCOVER_DISCOVER_H
@@ -37,12 +37,13 @@ enum discover_outcome {
 	DISCOVER_FAILED, /* no source knows, or one that should know could not say */
 };
 
-#define DISCOVER_KEYS_MAX 4
+#define DISCOVER_KEYS_MAX 8 /* a name in DNS may have as many; a line of a list has four */
 #define DISCOVER_NAME_MAX 254
 
 struct discover_answer {
 	enum discover_outcome outcome;
 	bool unsure; /* with FAILED: a source that may know could not say, so nothing follows for what stands already */
+	bool bogus; /* with FAILED: somebody forges what the source says, or it is broken: not to be reached in clear */
 	enum discover_trust trust; /* with KEYS */
 	size_t keys;
 	struct view spki[DISCOVER_KEYS_MAX]; /* DER, valid during the callback */
@@ -56,13 +57,18 @@ typedef void discover_callback(void *arg, uint64_t question, const struct hf_add
 			       const struct discover_answer *answer);
 
 struct discover_options {
-	const char *pins;	   /* file of static pins; NULL = none */
-	const char *directory;	   /* signed directory: a file, or an https:// URL; NULL = none */
-	const char *directory_key; /* minisign public key: text or file; needed with a directory */
-	const char *directory_id;  /* the directory's id as written in its header; NULL = any */
-	const char *directory_ca;  /* of a URL: file of CA certificates; NULL = the system's */
-	const char *state_dir;	   /* where high-water marks and the last good directory are kept */
-	uint64_t refresh_s;	   /* of a URL; 0 = 3600 */
+	const char *pins;		 /* file of static pins; NULL = none */
+	const char *directory;		 /* signed directory: a file, or an https:// URL; NULL = none */
+	const char *directory_key;	 /* minisign public key: text or file; needed with a directory */
+	const char *directory_id;	 /* the directory's id as written in its header; NULL = any */
+	const char *directory_ca;	 /* of a URL: file of CA certificates; NULL = the system's */
+	const char *state_dir;		 /* where high-water marks and the last good directory are kept */
+	uint64_t refresh_s;		 /* of a URL; 0 = 3600 */
+	bool dnssec;			 /* keys from DNSSEC: needs a loop */
+	const struct hf_addr *resolvers; /* who is asked; none = the authoritative servers themselves */
+	size_t resolver_count;
+	const char *dnssec_anchors; /* file of trust anchors */
+	const char *dnssec_roots;   /* file of root hints; NULL = the Internet's */
 };
 
 /*
@@ -77,9 +83,6 @@ void discover_close(struct discover *discover);
 /* discover_ask asks all sources for the address. `question` is the asker's; it comes back with the answer. */
 void discover_ask(struct discover *discover, uint64_t question, const struct hf_addr *addr);
 
-/* discover_cancel: nobody waits for that answer any more. */
-void discover_cancel(struct discover *discover, uint64_t question);
-
 /* discover_reload reads all files anew (SIGHUP); on an error the earlier content stays. */
 int discover_reload(struct discover *discover, struct err *err);
 
@@ -90,8 +93,10 @@ struct discover_counts {
 	uint64_t asked, keys, no_key, failed;
 	uint64_t hosts_pinned, hosts_listed; /* entries now in force */
 	uint64_t directory_serial;
-	uint64_t directory_expires_s; /* 0 = no directory */
-	uint64_t rejected;	      /* directories refused */
+	uint64_t directory_expires_s;	  /* 0 = no directory */
+	uint64_t rejected;		  /* directories refused */
+	uint64_t dns_findings, dns_hunts; /* addresses that DNSSEC was asked for: remembered, and being asked */
+	uint64_t dns_refused;		  /* not asked, because too many were */
 };
 
 void discover_count(const struct discover *discover, struct discover_counts *out);

@@ -208,7 +208,7 @@ struct handle ike_connect(struct ike *ike, const struct ike_connect *connect, ui
 /* ike_datagram takes what came to one of our ports, from its first octet (the marker on the encapsulation port included). */
 void ike_datagram(struct ike *ike, const struct ike_path *path, struct view datagram, uint64_t now);
 
-#define IKE_KEYS_MAX 4
+#define IKE_KEYS_MAX 8
 
 struct ike_answer {
 	uint64_t tag;			/* replaces the SA's */

@@ -387,3 +387,16 @@ dns_is_seen() {
 	[[ $out == "$4 "* && $out == *"${5:-}"* ]] || fail "$2 $3 is not $4${5:+ with \"$5\"}: $out"
 	ok "$2 $3: $4${5:+, $5}"
 }
+
+# ---- agents
+
+# asks_dns HOST...: its keys come from this world's DNS, through the resolver. ANCHOR: another zone's anchor than the root's.
+asks_dns() {
+	local h
+	for h; do
+		on "$h" cp "$DNS/${ANCHOR:-root}.anchor" /etc/holdfast/anchors
+		setting "$h" policy "resolvers = $(addr resolver)"
+		setting "$h" discovery 'dnssec = resolvers'
+		setting "$h" discovery 'dnssec_anchors = /etc/holdfast/anchors'
+	done
+}

@@ -128,6 +128,17 @@ static const struct mistake conf_mistakes[] = {
 	{ "[discovery]\ndirectory_ca = /ca.pem\ndirectory = /fleet\ndirectory_key = RWQ\n",
 	  "$D/holdfast.conf:2: directory_ca is for a directory at an https:// address, and this one is a file: remove the "
 	  "line" },
+	{ "[discovery]\ndnssec = yes\n",
+	  "$D/holdfast.conf:2: dnssec = yes is none: give off, resolvers ([policy] resolvers are asked) or recursion (the "
+	  "zones' own servers are)" },
+	{ "[discovery]\ndnssec_anchors = /anchors\n",
+	  "$D/holdfast.conf:2: nothing reads dnssec_anchors here: add dnssec = resolvers, or remove the line" },
+	{ "[discovery]\ndnssec = resolvers\ndnssec_roots = /roots\n",
+	  "$D/holdfast.conf:3: nothing reads dnssec_roots here: add dnssec = recursion, or remove the line" },
+	{ "[discovery]\ndnssec = recursion\ndnssec_anchors = anchors\n",
+	  "$D/holdfast.conf:3: dnssec_anchors is \"anchors\": give the whole path, from / on" },
+	{ "[policy]\nresolvers = none\n[discovery]\ndnssec = resolvers\n",
+	  "$D/holdfast.conf:4: dnssec = resolvers and [policy] resolvers = none: name some there, or write recursion" },
 	{ "[discovery]\ndirectory_id = fleet\n",
 	  "$D/holdfast.conf:2: directory_id without a directory, nothing reads it: add directory, or remove the line" },
 	{ "[agnet]\ninterfaces = eth0\n",

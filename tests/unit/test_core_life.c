@@ -120,6 +120,21 @@ static void a_key_may_say_sticky(void **state)
 	assert_int_equal(room_verdict(room), HF_VERDICT_BLOCK);
 }
 
+/* Discovery's answer was forged: this failure is not in clear, and the next attempt begins anew. */
+static void a_forged_answer_opens_nothing(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(2, 7);
+
+	room_miss(room, &pair, false);
+	room_tell_of(room, &pair, (struct core_event){ .type = EVENT_LOOKUP_FAILED, .sticky = true });
+	assert_int_equal(room_verdict(room), HF_VERDICT_BLOCK);
+	room_pass(room, 1000 * NSTIME_S);
+	room_miss(room, &pair, false);
+	room_tell_of(room, &pair, (struct core_event){ .type = EVENT_LOOKUP_FAILED });
+	assert_int_equal(room_verdict(room), HF_VERDICT_CLEAR);
+}
+
 static void forget_ends_all_pairs_of_an_address(void **state)
 {
 	struct room *room = *state;
@@ -446,6 +461,7 @@ int main(void)
 		STORY(the_store_makes_sticky),
 		STORY(a_proof_of_no_key_ends_it),
 		STORY(a_key_may_say_sticky),
+		STORY(a_forged_answer_opens_nothing),
 		STORY(forget_ends_all_pairs_of_an_address),
 		STORY(a_silent_peer_is_asked),
 		STORY(who_is_heard_or_not_spoken_to_is_not_asked),

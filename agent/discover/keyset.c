@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * IPSECKEY records as keys, see keyset.h.
+ */
+#include "discover/keyset.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "discover/record.h"
+
+static void say(struct keyset *keyset, const char *why)
+{
+	if (!*keyset->why)
+		snprintf(keyset->why, sizeof(keyset->why), "%.*s", KEYSET_WHY_MAX - 1, why);
+}
+
+static void refuse(struct keyset *keyset, const char *why)
+{
+	keyset->wrong = true;
+	keyset->why[0] = '\0';
+	say(keyset, why);
+}
+
+static bool is_name(struct view name, const char *text)
+{
+	uint8_t wire[DNAME_WIRE_MAX];
+	size_t len = 0;
+
+	return text && dname_parse(wire, &len, text) == 0 && dname_equal(name, view_of(wire, len));
+}
+
+static bool is_own(const struct record *record, const struct hf_addr *addr, const char *owner, const char *other)
+{
+	switch (record->gateway_type) {
+	case RECORD_GATEWAY_NONE:
+		return true;
+	case RECORD_GATEWAY_V4:
+	case RECORD_GATEWAY_V6:
+		return addr_equal(&record->gateway, addr);
+	case RECORD_GATEWAY_NAME:
+		return is_name(record->name, owner) || is_name(record->name, other);
+	}
+	return false;
+}
+
+static void say_foreign(struct keyset *keyset, const struct record *record)
+{
+	char text[DNAME_TEXT_MAX], why[KEYSET_WHY_MAX];
+
+	if (record->gateway_type == RECORD_GATEWAY_NAME)
+		dname_format(text, record->name);
+	else
+		addr_format(text, &record->gateway);
+	snprintf(why, sizeof(why), "its key is that of a gateway, %.64s, and only hosts themselves are reached", text);
+	say(keyset, why);
+}
+
+static bool has(const struct keyset *keyset, struct view spki)
+{
+	for (size_t i = 0; i < keyset->keys; i++)
+		if (view_equal(view_of(keyset->spki[i], keyset->len[i]), spki))
+			return true;
+	return false;
+}
+
+static void take_key(struct keyset *keyset, const struct record *record)
+{
+	uint8_t spki[SPKI_MAX];
+	size_t len = sizeof(spki);
+	struct err err = ERR_NONE;
+	int rc = record_spki(spki, &len, record, &err);
+
+	if (rc == -ENOTSUP) {
+		say(keyset, err.text);
+	} else if (rc < 0) {
+		refuse(keyset, err.text);
+	} else if (!has(keyset, view_of(spki, len))) {
+		memcpy(keyset->spki[keyset->keys], spki, len);
+		keyset->len[keyset->keys++] = len;
+	}
+}
+
+static void take_record(struct keyset *keyset, struct view rdata, const struct hf_addr *addr, const char *owner,
+			const char *other)
+{
+	struct err err = ERR_NONE;
+	struct record record;
+	int rc = record_read(&record, rdata, &err);
+
+	if (rc == -ENOTSUP)
+		say(keyset, err.text);
+	else if (rc < 0)
+		refuse(keyset, err.text);
+	else if (!is_own(&record, addr, owner, other))
+		say_foreign(keyset, &record);
+	else
+		take_key(keyset, &record);
+}
+
+void keyset_read(struct keyset *out, const struct dns_reply *reply, const struct hf_addr *addr, const char *owner)
+{
+	out->status = reply->status;
+	out->security = reply->security;
+	out->ttl_s = reply->ttl_s;
+	out->records = reply->count;
+	out->keys = 0;
+	out->wrong = false;
+	out->why[0] = '\0';
+	if (reply->status == DNS_FAILED || reply->security == DNS_BOGUS) {
+		say(out, reply->why);
+		return;
+	}
+	if (reply->count > DISCOVER_KEYS_MAX) {
+		char why[80];
+
+		snprintf(why, sizeof(why), "there are %zu records, and a name may have %d", reply->count,
+			 DISCOVER_KEYS_MAX);
+		refuse(out, why);
+		return;
+	}
+	for (size_t i = 0; i < reply->count && !out->wrong; i++)
+		take_record(out, reply->data[i], addr, owner, reply->owner);
+	if (out->wrong)
+		out->keys = 0;
+}
+
+bool keyset_covers(const struct keyset *keyset, const struct keyset *old)
+{
+	for (size_t i = 0; i < old->keys; i++)
+		if (!has(keyset, view_of(old->spki[i], old->len[i])))
+			return false;
+	return true;
+}
+
+bool keyset_equal(const struct keyset *a, const struct keyset *b)
+{
+	return a->keys == b->keys && keyset_covers(a, b);
+}

@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Findings, see seek.h. A finding is in the table from its first question on; while a hunt for it is under way it stays there.
+ */
+#include "discover/seek.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/own.h"
+#include "base/table.h"
+#include "discover/hunt.h"
+
+#define TICK_S 1
+#define TICK_PARTS 8	 /* of all findings, one is looked at in each tick */
+#define IN_USE_S 7500	 /* two of the hourly looks at standing SAs */
+#define KEPT_S 600	 /* after its end, to know how often it failed before */
+#define WAITERS_MAX 4096 /* as many as can ask at the same time */
+
+struct waiter {
+	struct waiter *next;
+	uint64_t question;
+};
+
+struct finding {
+	struct seek *seek;
+	struct hf_addr addr;
+	uint32_t place;
+	bool hunted, told; /* a hunt is under way; and nobody waits for it any more */
+	bool busy;	   /* those who wait are being told */
+	struct waiter *waiters;
+	struct event *limit; /* of waiting */
+	bool known;	     /* what follows was found out once */
+	bool unsure, bogus;
+	enum discover_outcome outcome;
+	enum discover_trust trust;
+	unsigned int failures;	/* in a row */
+	uint64_t end_s, used_s; /* CLOCK_MONOTONIC */
+	struct keyset *keys;	/* NULL = none */
+	char *name;		/* NULL = none */
+	char reason[JUDGE_REASON_MAX];
+};
+
+struct seek {
+	struct seek_options options;
+	struct event_base *base;
+	struct event *tick;
+	struct dns *dns;
+	struct table table;
+	void *table_memory;
+	struct finding *findings[SEEK_FINDINGS_MAX];
+	size_t count; /* they are the first ones */
+	size_t part;  /* that the next tick looks at */
+	unsigned int hunts, waiters;
+	uint64_t refused;
+	uint64_t chance;
+	bool closing;
+};
+
+static uint64_t monotonic_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec;
+}
+
+/* ---- findings --------------------------------------------------------------------------------- */
+
+static struct finding *find(const struct seek *seek, const struct hf_addr *addr)
+{
+	const struct hf_pair key = { .remote = *addr };
+	uint32_t place;
+
+	return table_find(&seek->table, &key, &place) ? seek->findings[place] : NULL;
+}
+
+static bool is_free(const struct finding *finding)
+{
+	return !finding->hunted && !finding->waiters && !finding->busy;
+}
+
+static void drop(struct seek *seek, struct finding *finding)
+{
+	const struct hf_pair key = { .remote = finding->addr };
+	struct finding *last = seek->findings[--seek->count];
+	const struct hf_pair moved = { .remote = last->addr };
+
+	table_del(&seek->table, &key);
+	if (last != finding) {
+		last->place = finding->place;
+		seek->findings[last->place] = last;
+		table_put(&seek->table, &moved, last->place);
+	}
+	if (finding->limit)
+		event_free(finding->limit);
+	free(finding->keys);
+	free(finding->name);
+	free(finding);
+}
+
+/* One that nobody can foresee: who fills the table must not choose what goes. */
+static size_t random_below(struct seek *seek, size_t bound)
+{
+	seek->chance ^= seek->chance << 13;
+	seek->chance ^= seek->chance >> 7;
+	seek->chance ^= seek->chance << 17;
+	return (size_t)(seek->chance % bound);
+}
+
+static bool make_room(struct seek *seek)
+{
+	for (int tries = 0; seek->count == SEEK_FINDINGS_MAX && tries < 16; tries++) {
+		struct finding *finding = seek->findings[random_below(seek, seek->count)];
+
+		if (is_free(finding))
+			drop(seek, finding);
+	}
+	return seek->count < SEEK_FINDINGS_MAX;
+}
+
+static struct finding *find_or_add(struct seek *seek, const struct hf_addr *addr)
+{
+	const struct hf_pair key = { .remote = *addr };
+	struct finding *finding = find(seek, addr);
+
+	if (finding || !make_room(seek))
+		return finding;
+	finding = calloc(1, sizeof(*finding));
+	if (!finding)
+		return NULL;
+	if (table_put(&seek->table, &key, (uint32_t)seek->count) < 0) {
+		free(finding);
+		return NULL;
+	}
+	finding->seek = seek;
+	finding->addr = *addr;
+	finding->place = (uint32_t)seek->count;
+	seek->findings[seek->count++] = finding;
+	return finding;
+}
+
+/* ---- answers ---------------------------------------------------------------------------------- */
+
+static void give(struct finding *finding, uint64_t question, uint64_t now_s)
+{
+	struct seek *seek = finding->seek;
+	struct discover_answer answer = {
+		.outcome = finding->outcome,
+		.unsure = finding->unsure,
+		.bogus = finding->bogus,
+		.trust = finding->trust,
+		.name = finding->name ? finding->name : "",
+		.reason = finding->reason,
+	};
+
+	if (finding->outcome == DISCOVER_KEYS) {
+		answer.keys = finding->keys->keys;
+		for (size_t i = 0; i < answer.keys; i++)
+			answer.spki[i] = view_of(finding->keys->spki[i], finding->keys->len[i]);
+	}
+	answer.until_s = (uint64_t)time(NULL) + (finding->end_s > now_s ? finding->end_s - now_s : 0);
+	seek->options.callback(seek->options.arg, question, &finding->addr, &answer);
+}
+
+/* What cannot be found out now is no reason to end anything. */
+static void give_nothing(struct seek *seek, uint64_t question, const struct hf_addr *addr, const char *reason)
+{
+	const struct discover_answer answer = {
+		.outcome = DISCOVER_FAILED, .unsure = true, .name = "", .reason = reason
+	};
+
+	seek->options.callback(seek->options.arg, question, addr, &answer);
+}
+
+static struct waiter *take_waiter(struct finding *finding)
+{
+	struct waiter *waiter = finding->waiters;
+
+	finding->waiters = waiter->next;
+	finding->seek->waiters--;
+	return waiter;
+}
+
+static void tell_waiters(struct finding *finding, bool found)
+{
+	struct seek *seek = finding->seek;
+
+	if (finding->limit)
+		event_del(finding->limit);
+	finding->busy = true;
+	while (finding->waiters) {
+		OWN_FREE struct waiter *waiter = take_waiter(finding);
+
+		if (found && !seek->closing)
+			give(finding, waiter->question, monotonic_s());
+		else if (!seek->closing)
+			give_nothing(seek, waiter->question, &finding->addr,
+				     "DNSSEC: no answer within 4 s; it is kept when it comes");
+	}
+	finding->busy = false;
+}
+
+static void on_limit(evutil_socket_t fd, short what, void *arg)
+{
+	struct finding *finding = arg;
+
+	(void)fd;
+	(void)what;
+	finding->told = true;
+	tell_waiters(finding, false);
+}
+
+/* ---- hunts ------------------------------------------------------------------------------------ */
+
+static bool is_lost(const struct keyset *old, const struct judgment *judgment)
+{
+	return old && (judgment->outcome == DISCOVER_KEYS ? !keyset_covers(judgment->keys, old) : !judgment->unsure);
+}
+
+static void keep(struct finding *finding, const struct judgment *judgment)
+{
+	struct keyset *keys = NULL;
+	char *name = NULL;
+
+	if (judgment->outcome == DISCOVER_KEYS && (keys = malloc(sizeof(*keys))) != NULL) {
+		*keys = *judgment->keys;
+		name = *judgment->name ? strdup(judgment->name) : NULL;
+	}
+	/* What is gone for a moment is remembered, to know later whether it is gone for good. */
+	if (keys || !judgment->unsure) {
+		free(finding->keys);
+		finding->keys = keys;
+	}
+	free(finding->name);
+	finding->name = name;
+	finding->known = true;
+	finding->outcome = judgment->outcome == DISCOVER_KEYS && !keys ? DISCOVER_FAILED : judgment->outcome;
+	finding->unsure = judgment->unsure || finding->outcome != judgment->outcome;
+	finding->bogus = judgment->bogus;
+	finding->trust = judgment->trust;
+	finding->failures = finding->unsure ? finding->failures + 1 : 0;
+	finding->end_s = monotonic_s() + judgment->ttl_s;
+	memcpy(finding->reason, judgment->reason, sizeof(finding->reason));
+}
+
+static void on_hunted(void *arg, const struct judge_evidence *evidence)
+{
+	struct finding *finding = arg;
+	struct seek *seek = finding->seek;
+	struct judgment judgment;
+	bool lost;
+
+	seek->hunts--;
+	finding->hunted = false;
+	if (seek->closing)
+		return;
+	judge_all(&judgment, evidence, finding->failures);
+	lost = is_lost(finding->keys, &judgment);
+	keep(finding, &judgment);
+	tell_waiters(finding, true);
+	if (lost && seek->options.changed)
+		seek->options.changed(seek->options.arg);
+}
+
+static bool same_network(const struct hf_addr *a, const struct hf_addr *b)
+{
+	return addr_is_v4(a) == addr_is_v4(b) && memcmp(a->octet, b->octet, addr_is_v4(a) ? 15 : 6) == 0;
+}
+
+/* Only looked for when many are under way. */
+static bool is_network_busy(const struct seek *seek, const struct hf_addr *addr)
+{
+	unsigned int hunts = 0;
+
+	for (size_t i = 0; seek->hunts >= SEEK_NETWORK_MAX && i < seek->count; i++)
+		hunts += seek->findings[i]->hunted && same_network(&seek->findings[i]->addr, addr);
+	return hunts >= SEEK_NETWORK_MAX;
+}
+
+static bool start_hunt(struct seek *seek, struct finding *finding)
+{
+	char names[JUDGE_NAMES_MAX][DISCOVER_NAME_MAX];
+	size_t count = 0;
+
+	if (seek->hunts == SEEK_HUNTS_MAX || is_network_busy(seek, &finding->addr)) {
+		seek->refused++;
+		return false;
+	}
+	if (seek->options.names)
+		count = seek->options.names(seek->options.arg, names, JUDGE_NAMES_MAX, &finding->addr);
+	if (hunt_start(seek->dns, &finding->addr, (const char(*)[DISCOVER_NAME_MAX])names, count, on_hunted, finding) <
+	    0)
+		return false;
+	seek->hunts++;
+	finding->hunted = true;
+	finding->told = false;
+	return true;
+}
+
+/* ---- questions -------------------------------------------------------------------------------- */
+
+static bool wait_for(struct finding *finding, uint64_t question)
+{
+	const struct timeval limit = { .tv_sec = SEEK_WAIT_S };
+	struct seek *seek = finding->seek;
+	struct waiter *waiter = seek->waiters < WAITERS_MAX ? malloc(sizeof(*waiter)) : NULL;
+
+	if (waiter && !finding->limit)
+		finding->limit = evtimer_new(seek->base, on_limit, finding);
+	if (!waiter || !finding->limit || (!finding->waiters && event_add(finding->limit, &limit) < 0)) {
+		free(waiter);
+		return false;
+	}
+	*waiter = (struct waiter){ finding->waiters, question };
+	finding->waiters = waiter;
+	seek->waiters++;
+	return true;
+}
+
+void seek_ask(struct seek *seek, uint64_t question, const struct hf_addr *addr)
+{
+	struct finding *finding = find_or_add(seek, addr);
+	uint64_t now_s = monotonic_s();
+
+	if (!finding) {
+		seek->refused++;
+		give_nothing(seek, question, addr, "DNSSEC: no room to ask for it");
+		return;
+	}
+	finding->used_s = now_s;
+	if (finding->known && now_s < finding->end_s)
+		give(finding, question, now_s);
+	else if (!finding->hunted && !start_hunt(seek, finding))
+		give_nothing(seek, question, addr, "DNSSEC: too many addresses are being asked for");
+	else if (finding->told || !wait_for(finding, question))
+		give_nothing(seek, question, addr, "DNSSEC: still no answer; it is kept when it comes");
+}
+
+/* ---- time ------------------------------------------------------------------------------------- */
+
+static void look(struct seek *seek, struct finding *finding, uint64_t now_s)
+{
+	if (!is_free(finding) || now_s <= finding->end_s)
+		return;
+	if (finding->keys && now_s < finding->used_s + IN_USE_S)
+		start_hunt(seek, finding);
+	else if (now_s > finding->end_s + KEPT_S)
+		drop(seek, finding);
+}
+
+/* From the end, since a drop moves the last one here. */
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct seek *seek = arg;
+	size_t low = seek->count * seek->part / TICK_PARTS, high = seek->count * (seek->part + 1) / TICK_PARTS;
+	uint64_t now_s = monotonic_s();
+
+	(void)fd;
+	(void)what;
+	for (size_t i = high; i > low; i--)
+		if (i <= seek->count)
+			look(seek, seek->findings[i - 1], now_s);
+	seek->part = (seek->part + 1) % TICK_PARTS;
+}
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+void seek_forget(struct seek *seek)
+{
+	for (size_t i = seek->count; i > 0; i--) {
+		seek->findings[i - 1]->end_s = 0;
+		if (is_free(seek->findings[i - 1]) && !seek->findings[i - 1]->keys)
+			drop(seek, seek->findings[i - 1]);
+	}
+}
+
+void seek_count(const struct seek *seek, struct seek_counts *out)
+{
+	*out = (struct seek_counts){ seek->count, seek->hunts, seek->refused };
+}
+
+void seek_close(struct seek *seek)
+{
+	if (!seek)
+		return;
+	seek->closing = true;
+	dns_close(seek->dns);
+	if (seek->tick)
+		event_free(seek->tick);
+	while (seek->count) {
+		tell_waiters(seek->findings[seek->count - 1], false);
+		drop(seek, seek->findings[seek->count - 1]);
+	}
+	free(seek->table_memory);
+	free(seek);
+}
+
+static void own_seek(struct seek **seek)
+{
+	seek_close(*seek);
+}
+
+int seek_open(struct seek **out, const struct seek_options *options, struct event_base *base, struct err *err)
+{
+	const struct timeval tick = { .tv_sec = TICK_S };
+	OWN(own_seek) struct seek *seek = calloc(1, sizeof(*seek));
+	uint8_t seed[SIPHASH_KEY];
+	int rc;
+
+	if (seek)
+		seek->table_memory = calloc(1, table_memory(SEEK_FINDINGS_MAX));
+	if (!seek || !seek->table_memory)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed) ||
+	    getrandom(&seek->chance, sizeof(seek->chance), 0) != sizeof(seek->chance))
+		return err_set(err, -EIO, "no random numbers from the kernel");
+	seek->chance |= 1;
+	table_init(&seek->table, seek->table_memory, SEEK_FINDINGS_MAX, seed);
+	seek->options = *options;
+	seek->base = base;
+	rc = dns_open(&seek->dns, &options->dns, base, err);
+	if (rc < 0)
+		return rc;
+	seek->tick = event_new(base, -1, EV_PERSIST, on_tick, seek);
+	if (!seek->tick || event_add(seek->tick, &tick) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
+	*out = TAKE(seek);
+	return 0;
+}
