@@ -130,6 +130,14 @@ static void on_unreadable(void *arg, const struct hf_event *event)
 	agent_event(arg, &(struct core_event){ .type = EVENT_UNREADABLE, .pair = event->pair });
 }
 
+static void on_dns_answer(void *arg, const struct hf_event_answer *answer)
+{
+	struct agent *agent = arg;
+
+	if (agent->keying->heard)
+		agent->keying->heard(agent->keying_arg, &answer->event.pair.remote, view_of(answer->data, answer->len));
+}
+
 static void on_waiting(void *arg, const struct hf_pair *pair)
 {
 	packets_wait(arg, EVENT_FLOW_MISS, pair);
@@ -137,7 +145,11 @@ static void on_waiting(void *arg, const struct hf_pair *pair)
 
 static void on_ring(evutil_socket_t fd, short what, void *arg)
 {
-	static const struct dataplane_events events = { .held = on_held, .unreadable = on_unreadable };
+	static const struct dataplane_events events = {
+		.held = on_held,
+		.unreadable = on_unreadable,
+		.answer = on_dns_answer,
+	};
 	struct agent *agent = arg;
 
 	(void)fd;
@@ -369,6 +381,7 @@ static int go_live(struct agent *agent, struct err *err)
 	dataplane_exempt_clear(agent->dp);
 	for (size_t i = 0; i < agent->config.resolver_count; i++)
 		dataplane_exempt_set(agent->dp, &agent->config.resolvers[i], HF_EXEMPT_RESOLVER);
+	dataplane_answers(agent->dp, agent->config.dnssec != CONFIG_DNSSEC_OFF);
 	if (error == 0)
 		error = agent_adopt(agent, err);
 	if (error == 0)

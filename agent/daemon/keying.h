@@ -43,6 +43,8 @@ struct keying {
 		      const struct hf_addr *remote, uint16_t port);
 	/* Something was sent to this pair's peer and nothing heard: is it there? Its Child SAs go down if not. May be NULL. */
 	void (*probe)(void *arg, struct agent *agent, const struct hf_pair *pair);
+	/* A resolver seems to have answered this host. Anybody may have written it. May be NULL. */
+	void (*heard)(void *arg, const struct hf_addr *resolver, struct view message);
 	/*
 	 * Peers that were once reached with a verified key (DESIGN 6, sticky): whether the address is one, all of them, and the
 	 * operator's word that one is not any more (false: it was none). All three or none.

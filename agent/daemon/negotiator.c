@@ -106,6 +106,13 @@ static void probe(void *arg, struct agent *agent, const struct hf_pair *pair)
 	negotiator_settle(negotiator);
 }
 
+static void heard(void *arg, const struct hf_addr *resolver, struct view message)
+{
+	const struct negotiator *negotiator = arg;
+
+	discover_hear(negotiator->discover, resolver, message);
+}
+
 static bool sticky(void *arg, const struct hf_addr *remote)
 {
 	const struct negotiator *negotiator = arg;
@@ -416,6 +423,7 @@ const struct keying negotiator_keying = {
 	.gone = gone,
 	.moved = moved,
 	.probe = probe,
+	.heard = heard,
 	.sticky = sticky,
 	.each_sticky = each_sticky,
 	.forget = forget,

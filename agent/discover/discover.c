@@ -12,10 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
+#include "base/nstime.h"
 #include "base/own.h"
 #include "discover/aside.h"
+#include "discover/file.h"
+#include "discover/hints.h"
 #include "discover/hosts.h"
 #include "discover/internal.h"
 #include "discover/listing.h"
@@ -25,6 +29,8 @@
 #include "discover/stamp.h"
 
 #define REASON_MAX 256
+#define HOSTS_FILE "/etc/hosts"
+#define HOSTS_FILE_OCTETS_MAX (1u << 20)
 #define TICK_S 60 /* how late an expiry may be noticed */
 
 struct discover {
@@ -38,7 +44,8 @@ struct discover {
 	struct origin *origin;
 	struct aside *aside; /* where a text is examined; NULL without a loop */
 	bool brought;	     /* another one came meanwhile */
-	struct seek *seek;   /* NULL = DNSSEC is not asked */
+	struct seek *seek;   /* NULL = DNSSEC is not asked, as the hints */
+	struct hints *hints;
 	struct event *tick;
 	struct discover_counts counts;
 	char reason[REASON_MAX]; /* of the answer being given */
@@ -229,17 +236,64 @@ static void on_lost(void *arg)
 	tell(arg, true);
 }
 
+static uint64_t monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NSTIME_S + (uint64_t)now.tv_nsec;
+}
+
+void discover_hear(struct discover *discover, const struct hf_addr *resolver, struct view message)
+{
+	if (discover->hints)
+		hints_hear(discover->hints, resolver, message, monotonic());
+}
+
+/* Names that are worth asking about. One that is too long as text is left out. */
+static size_t name_hints(void *arg, char (*out)[DISCOVER_NAME_MAX], size_t max, const struct hf_addr *addr)
+{
+	const struct discover *discover = arg;
+	struct view names[HINTS_NAMES_MAX];
+	size_t count = hints_names(discover->hints, addr, monotonic(), names), used = 0;
+	char text[DNAME_TEXT_MAX];
+
+	for (size_t i = 0; i < count && used < max; i++)
+		if (strlen(dname_format(text, names[i])) < DISCOVER_NAME_MAX)
+			strcpy(out[used++], text);
+	return used;
+}
+
+/* No such file, no names. */
+static void read_hosts(struct discover *discover)
+{
+	OWN_FREE uint8_t *octets = NULL;
+	size_t len = 0;
+
+	if (file_read(&octets, &len, HOSTS_FILE, HOSTS_FILE_OCTETS_MAX, NULL) == 0)
+		hints_file(discover->hints, view_of(octets, len));
+}
+
 static int open_dnssec(struct discover *discover, const struct discover_options *options, struct event_base *base,
 		       struct err *err)
 {
 	const struct seek_options seek = {
 		.dns = { options->resolvers, options->resolver_count, options->dnssec_anchors, options->dnssec_roots },
+		.names = name_hints,
 		.callback = on_answer,
 		.changed = on_lost,
 		.arg = discover,
 	};
+	uint8_t seed[SIPHASH_KEY];
 
-	return options->dnssec && base ? seek_open(&discover->seek, &seek, base, err) : 0;
+	if (!options->dnssec || !base)
+		return 0;
+	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+		return err_set(err, -EIO, "no random numbers from the kernel");
+	if (hints_new(&discover->hints, seed) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
+	read_hosts(discover);
+	return seek_open(&discover->seek, &seek, base, err);
 }
 
 /* ---- life ------------------------------------------------------------------------------------- */
@@ -294,6 +348,7 @@ void discover_close(struct discover *discover)
 	if (discover->tick)
 		event_free(discover->tick);
 	seek_close(discover->seek);
+	hints_free(discover->hints);
 	aside_close(discover->aside);
 	origin_close(discover->origin);
 	listing_close(discover->listing);
@@ -308,6 +363,8 @@ int discover_reload(struct discover *discover, struct err *err)
 {
 	int rc = read_pins(discover, err);
 
+	if (discover->hints)
+		read_hosts(discover);
 	if (discover->origin)
 		origin_poll(discover->origin, true);
 	tell(discover, rc == 0);

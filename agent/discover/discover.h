@@ -83,6 +83,9 @@ void discover_close(struct discover *discover);
 /* discover_ask asks all sources for the address. `question` is the asker's; it comes back with the answer. */
 void discover_ask(struct discover *discover, uint64_t question, const struct hf_addr *addr);
 
+/* discover_hear takes a DNS answer, or the first part of one, that a resolver seems to have sent: which names an address may have. */
+void discover_hear(struct discover *discover, const struct hf_addr *resolver, struct view message);
+
 /* discover_reload reads all files anew (SIGHUP); on an error the earlier content stays. */
 int discover_reload(struct discover *discover, struct err *err);
 
