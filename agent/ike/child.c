@@ -180,8 +180,9 @@ void kid_quiet(struct ike *ike, struct kid *kid)
 
 void kid_replace(struct ike *ike, struct kid *old, struct kid *heir, uint64_t now)
 {
-	if (old->state == KID_UP)
-		old->state = KID_REPLACED; /* one that still waits for the kernel follows in kid_installed */
+	/* One that still waits for the kernel follows in kid_installed. A Delete that we wanted is its heir's maker's now, and says that he has it. */
+	if (old->state != KID_INSTALLING)
+		old->state = KID_REPLACED;
 	old->heir = kid_ref(ike, heir);
 	old->rekey_ns = NSTIME_NEVER;
 	old->rekey_wanted = false;

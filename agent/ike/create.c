@@ -69,9 +69,8 @@ void create_start(struct ike *ike, struct sa *sa, struct kid *old, uint64_t now)
 
 /* ---- the peer's request ---- */
 
-/* What both ends need of SA, KE, nonces and selectors: fills `child` and its keys. 0, a notify, or our trouble. */
-static int agree(struct ike *ike, struct received *in, struct work *work, struct child *child,
-		 uint8_t low_nonce[NONCE_LEN])
+/* What both ends need of SA, KE, nonces and selectors: goes to work->child, and the secret with it. 0, a notify, or our trouble. */
+static int agree(struct ike *ike, struct received *in, struct work *work)
 {
 	uint8_t value[KEX_PUBLIC_MAX], shared[KEX_SHARED_MAX];
 	const struct offer *offer = &ike->offer_child_rekey;
@@ -86,24 +85,22 @@ static int agree(struct ike *ike, struct received *in, struct work *work, struct
 		return rc;
 	/* No KE payload: without, if that is offered. */
 	if (ke.group == KE_NONE && !ike->options.profile.child_pfs_required)
-		rc = child_agree(ike, in->sa, child, &work->suite, &in->chain, true, &ike->offer_child, KE_NONE);
+		rc = child_agree(ike, in->sa, &work->child, &work->suite, &in->chain, true, &ike->offer_child, KE_NONE);
 	if (ke.group != KE_NONE || rc == NOTIFY_NO_PROPOSAL_CHOSEN || ike->options.profile.child_pfs_required)
-		rc = child_agree(ike, in->sa, child, &work->suite, &in->chain, true, offer, ke.group);
+		rc = child_agree(ike, in->sa, &work->child, &work->suite, &in->chain, true, offer, ke.group);
 	if (rc)
 		return rc;
 	if (work->suite.ke != ke.group && work->suite.ke != KE_NONE)
 		return NOTIFY_INVALID_KE_PAYLOAD;
-	nonce_low(low_nonce, nonce, VIEW_OF(work->nonce));
 	if (work->suite.ke == KE_NONE)
-		return keymat_child(child, &in->sa->keys, false, nonce, VIEW_OF(work->nonce), VIEW_NONE, VIEW_NONE);
+		return followup_keep(ike, work, nonce, VIEW_NONE);
 	kex = kex_find(work->suite.ke);
 	if (!kex)
 		return -ENOTSUP;
 	work->kex = kex->id;
 	rc = kex_respond(kex, value, shared, ke.data, &work->private);
 	if (!rc)
-		rc = keymat_child(child, &in->sa->keys, false, nonce, VIEW_OF(work->nonce),
-				  view_of(shared, kex->shared_len), VIEW_NONE);
+		rc = followup_keep(ike, work, nonce, view_of(shared, kex->shared_len));
 	secret_wipe(shared, sizeof(shared));
 	return rc == -EBADMSG ? NOTIFY_INVALID_SYNTAX : rc;
 }
@@ -130,6 +127,17 @@ static int find_supplanted(const struct ike *ike, const struct sa *sa, struct ki
 	return *old && !sa->work ? 0 : NOTIFY_TEMPORARY_FAILURE;
 }
 
+/*
+ * We rekey it as well, with an additional key exchange perhaps: two such do not run side by side. DEVIATION: RFC 7296 2.25.1 has both made; here
+ * one goes first, as after any TEMPORARY_FAILURE (docs/COLLISIONS.md R17).
+ */
+static bool is_rekeyed_here(const struct ike *ike, const struct sa *sa, const struct kid *old)
+{
+	const struct work *ours = sa_work(ike, sa);
+
+	return ours && ours->old_kid == kid_ref(ike, old) && followup_offered(&ike->offer_child_rekey);
+}
+
 /* Which Child SA the request is about: 0 and *old (NULL: a new one), or the notify that refuses. */
 static int find_old(struct ike *ike, const struct sa *sa, const struct notify *rekey, struct kid **old)
 {
@@ -146,7 +154,7 @@ static int find_old(struct ike *ike, const struct sa *sa, const struct notify *r
 	*old = kid_by_out(ike, sa, spi_be);
 	if (!*old)
 		return NOTIFY_CHILD_SA_NOT_FOUND;
-	return (*old)->state == KID_UP ? 0 : NOTIFY_TEMPORARY_FAILURE;
+	return (*old)->state == KID_UP && !is_rekeyed_here(ike, sa, *old) ? 0 : NOTIFY_TEMPORARY_FAILURE;
 }
 
 void create_refuse(struct ike *ike, struct sa *sa, int notify, const struct notify *rekey, uint16_t group, uint64_t now)
@@ -167,32 +175,86 @@ void create_refuse(struct ike *ike, struct sa *sa, int notify, const struct noti
 		sa_drop(ike, sa, IKE_BROKEN, now);
 }
 
+static int write_response(struct ike *ike, const struct sa *sa, struct message *message, const struct work *work)
+{
+	const struct kex *kex = work->suite.ke ? kex_find(work->suite.ke) : NULL;
+	uint8_t value[KEX_PUBLIC_MAX];
+	int rc = kex ? kex_start(kex, value, &work->private) : 0;
+
+	if (rc)
+		return rc;
+	send_begin(ike, message);
+	if (!work->child.tunnel)
+		message_notify(message, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, VIEW_NONE, VIEW_NONE);
+	child_write_spi(message, NULL, &work->suite, work->spi_in_be);
+	message_nonce(message, VIEW_OF(work->nonce));
+	if (kex)
+		message_ke(message, kex->id, view_of(value, kex->start_len));
+	child_write_ts(message, sa, false);
+	return 0;
+}
+
+/* The first half of the answer, when an additional key exchange follows: nothing is made yet. */
+static int answer_first(struct ike *ike, struct sa *sa, struct work *work, uint64_t now)
+{
+	struct message message;
+	int rc = write_response(ike, sa, &message, work);
+
+	if (rc)
+		return rc;
+	followup_await(ike, sa, work, &message, now);
+	if (send_response(ike, sa, EXCHANGE_CREATE_CHILD_SA, &message, now))
+		sa_drop(ike, sa, IKE_OUR_TROUBLE, now);
+	return 0;
+}
+
 static int start_child(struct ike *ike, struct received *in, struct work *work, struct kid *old, uint64_t now)
 {
-	struct sa *sa = in->sa;
-	struct child child = { 0 };
-	uint8_t low_nonce[NONCE_LEN];
-	struct work *ours = sa_work(ike, sa);
-	struct kid *kid;
 	int rc;
 
 	ike_random(ike, work->nonce, sizeof(work->nonce));
 	ike_random(ike, &work->private, sizeof(work->private));
 	work->old_kid = old ? kid_ref(ike, old) : 0;
 	work->supplants = old && !chain_notify(&in->chain, NOTIFY_REKEY_SA);
-	rc = agree(ike, in, work, &child, low_nonce);
+	rc = agree(ike, in, work);
 	if (rc)
 		return rc;
-	kid = kid_new(ike, sa, child_spi(ike, sa), now);
-	if (!kid) {
-		secret_wipe(&child, sizeof(child));
+	work->spi_in_be = child_spi(ike, in->sa);
+	if (!work->spi_in_be)
 		return NOTIFY_TEMPORARY_FAILURE;
+	return work->suite.addke != KE_NONE ? answer_first(ike, in->sa, work, now)
+					    : create_follow(ike, in->sa, VIEW_NONE, now);
+}
+
+/* The Child SA that the work has agreed on. NULL: no room. The keys stay nowhere else. */
+static struct kid *make_kid(struct ike *ike, struct sa *sa, struct work *work, uint64_t now)
+{
+	struct view theirs = blob_view(ike, &work->peer_nonce, ike->copies[0], sizeof(ike->copies[0]));
+	struct kid *kid = kid_new(ike, sa, work->spi_in_be, now);
+
+	if (kid) {
+		kid->child = work->child;
+		kid->child.spi_in_be = work->spi_in_be;
+		child_encap(&kid->child, sa); /* the peer may have moved since */
+		nonce_low(kid->low_nonce, theirs, VIEW_OF(work->nonce));
+		work->kid = kid_ref(ike, kid);
 	}
-	child.spi_in_be = kid->child.spi_in_be;
-	kid->child = child;
-	secret_wipe(&child, sizeof(child));
-	memcpy(kid->low_nonce, low_nonce, NONCE_LEN);
-	work->kid = kid_ref(ike, kid);
+	secret_wipe(&work->child, sizeof(work->child));
+	secret_wipe(work->shared, sizeof(work->shared));
+	return kid;
+}
+
+int create_follow(struct ike *ike, struct sa *sa, struct view added, uint64_t now)
+{
+	struct work *work = sa_peer_work(ike, sa), *ours = sa_work(ike, sa);
+	struct kid *old = kid_at(ike, work->old_kid), *kid;
+	int rc = followup_child(ike, sa, work, false, added);
+
+	if (rc)
+		return rc;
+	kid = make_kid(ike, sa, work, now);
+	if (!kid)
+		return NOTIFY_TEMPORARY_FAILURE;
 	if (ours && old && ours->old_kid == work->old_kid)
 		ours->rival = work->kid; /* both at once: settled when our response is there */
 	/* In a rekey the peer switches first; a new one has nothing to switch from, or nobody says when. */
@@ -209,6 +271,7 @@ void create_on_request(struct ike *ike, struct received *in, uint64_t now)
 	int rc;
 
 	rekey_follow(ike, sa, now);
+	followup_forget(ike, sa); /* it begins anew (window 1) */
 	if (sa->state != SA_ESTABLISHED || sa->loser || sa->wants & WANT_CLOSE) {
 		create_refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, NULL, KE_NONE, now);
 		return;
@@ -229,23 +292,13 @@ void create_on_request(struct ike *ike, struct received *in, uint64_t now)
 	}
 }
 
-static int write_response(struct ike *ike, const struct sa *sa, struct message *message, const struct work *work,
-			  const struct kid *kid)
+/* The end of the answer: all of it, or the other half of the additional key exchange. */
+static int write_end(struct ike *ike, const struct sa *sa, struct message *message, const struct work *work)
 {
-	const struct kex *kex = work->suite.ke ? kex_find(work->suite.ke) : NULL;
-	uint8_t value[KEX_PUBLIC_MAX];
-	int rc = kex ? kex_start(kex, value, &work->private) : 0;
-
-	if (rc)
-		return rc;
+	if (!work->followup)
+		return write_response(ike, sa, message, work);
 	send_begin(ike, message);
-	if (!kid->child.tunnel)
-		message_notify(message, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, VIEW_NONE, VIEW_NONE);
-	child_write_spi(message, NULL, &work->suite, kid->child.spi_in_be);
-	message_nonce(message, VIEW_OF(work->nonce));
-	if (kex)
-		message_ke(message, kex->id, view_of(value, kex->start_len));
-	child_write_ts(message, sa, false);
+	message_ke(message, work->suite.addke, blob_view(ike, &work->peer_ke, ike->copies[0], sizeof(ike->copies[0])));
 	return 0;
 }
 
@@ -254,17 +307,19 @@ static void respond(struct ike *ike, struct sa *sa, struct kid *kid, int error, 
 {
 	struct work *work = sa_peer_work(ike, sa), *ours = sa_work(ike, sa);
 	struct kid *old = kid_at(ike, work->old_kid);
+	enum exchange exchange = work->followup ? EXCHANGE_IKE_FOLLOWUP_KE : EXCHANGE_CREATE_CHILD_SA;
 	bool supplants = work->supplants;
 	struct message message;
 
-	if (!error && write_response(ike, sa, &message, work, kid))
-		error = -EIO;
+	if (!error)
+		error = write_end(ike, sa, &message, work);
 	if (error) {
 		if (ours && ours->rival == kid_ref(ike, kid))
 			ours->rival = 0;
 		kid_remove(ike, kid);
 		work_free(ike, &sa->peer_work);
-		create_refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, NULL, KE_NONE, now);
+		if (send_notify_response(ike, sa, exchange, NOTIFY_TEMPORARY_FAILURE, VIEW_NONE, now))
+			sa_drop(ike, sa, IKE_OUR_TROUBLE, now);
 		return;
 	}
 	kid_installed(kid);
@@ -272,7 +327,7 @@ static void respond(struct ike *ike, struct sa *sa, struct kid *kid, int error, 
 	kid->unproven = true;
 	kid->unproven_ns = nstime_add(now, IKE_REPLACED_LIFE);
 	work_free(ike, &sa->peer_work);
-	if (send_response(ike, sa, EXCHANGE_CREATE_CHILD_SA, &message, now)) {
+	if (send_response(ike, sa, exchange, &message, now)) {
 		sa_drop(ike, sa, IKE_OUR_TROUBLE, now);
 		return;
 	}
@@ -295,8 +350,9 @@ static void on_refused(struct ike *ike, struct sa *sa, struct work *work, bool r
 		work_free(ike, &sa->work); /* the peer deleted it meanwhile: nothing is left to be rekeyed */
 		return;
 	}
-	if (error->type == NOTIFY_INVALID_KE_PAYLOAD && group != work->kex && ++work->ke_rounds <= IKE_KE_ROUNDS &&
-	    proposal_offers(&ike->offer_child_rekey, TRANSFORM_KE, group) && kex_find(group)) {
+	if (error->type == NOTIFY_INVALID_KE_PAYLOAD && !work->followup && group != work->kex &&
+	    ++work->ke_rounds <= IKE_KE_ROUNDS && proposal_offers(&ike->offer_child_rekey, TRANSFORM_KE, group) &&
+	    kex_find(group)) {
 		work->kex = group;
 		ike_random(ike, &work->private, sizeof(work->private));
 		if (!write_request(ike, sa, work, now))
@@ -326,9 +382,8 @@ static void on_refused(struct ike *ike, struct sa *sa, struct work *work, bool r
 	}
 }
 
-/* The keys of what the peer agreed to. */
-static int finish(struct ike *ike, struct received *in, struct work *work, struct child *child,
-		  uint8_t low_nonce[NONCE_LEN])
+/* What the peer agreed to, and the secret of it. */
+static int finish(struct ike *ike, struct received *in, struct work *work)
 {
 	uint8_t shared[KEX_SHARED_MAX];
 	const struct kex *kex;
@@ -338,23 +393,33 @@ static int finish(struct ike *ike, struct received *in, struct work *work, struc
 
 	if (!chain_has(&in->chain, SLOT_NONCE) || nonce_parse(&nonce, in->chain.payload[SLOT_NONCE]))
 		return -EBADMSG;
-	child->spi_in_be = work->spi_in_be;
-	rc = child_agree(ike, in->sa, child, &work->suite, &in->chain, false, &ike->offer_child_rekey, KE_NONE);
+	rc = child_agree(ike, in->sa, &work->child, &work->suite, &in->chain, false, &ike->offer_child_rekey, KE_NONE);
 	if (rc)
 		return rc > 0 ? -EBADMSG : rc;
-	nonce_low(low_nonce, nonce, VIEW_OF(work->nonce));
 	if (work->suite.ke == KE_NONE)
-		return keymat_child(child, &in->sa->keys, true, VIEW_OF(work->nonce), nonce, VIEW_NONE, VIEW_NONE);
+		return followup_keep(ike, work, nonce, VIEW_NONE);
 	kex = kex_find(work->kex);
 	if (work->suite.ke != work->kex || !chain_has(&in->chain, SLOT_KE) ||
 	    ke_parse(&ke, in->chain.payload[SLOT_KE]) || ke.group != work->kex)
 		return -EBADMSG;
 	rc = kex_finish(kex, shared, ke.data, &work->private);
 	if (!rc)
-		rc = keymat_child(child, &in->sa->keys, true, VIEW_OF(work->nonce), nonce,
-				  view_of(shared, kex->shared_len), VIEW_NONE);
+		rc = followup_keep(ike, work, nonce, view_of(shared, kex->shared_len));
 	secret_wipe(shared, sizeof(shared));
 	return rc;
+}
+
+/* The answer is good, and the last one: the Child SA, or NULL. */
+static struct kid *conclude(struct ike *ike, struct received *in, struct work *work, uint64_t now)
+{
+	uint8_t shared[KEX_SHARED_MAX];
+	struct view added = VIEW_NONE;
+	int rc = work->followup ? followup_answered(&added, shared, work, &in->chain) : 0;
+
+	if (!rc)
+		rc = followup_child(ike, in->sa, work, true, added);
+	secret_wipe(shared, sizeof(shared));
+	return rc ? NULL : make_kid(ike, in->sa, work, now);
 }
 
 void create_on_response(struct ike *ike, struct received *in, uint64_t now)
@@ -362,37 +427,37 @@ void create_on_response(struct ike *ike, struct received *in, uint64_t now)
 	struct sa *sa = in->sa;
 	struct work *work = sa_work(ike, sa);
 	const struct notify *error = chain_error(&in->chain);
-	struct child child = { 0 };
-	uint8_t low_nonce[NONCE_LEN];
+	enum request_kind kind = sa->request.kind;
+	struct kid *kid = NULL;
 	const struct kid *old;
-	struct kid *kid;
-	bool rekey;
+	int rc;
 
-	if (sa->request.kind == REQUEST_REKEY_SA) {
+	if (kind == REQUEST_REKEY_SA) {
 		rekey_on_response(ike, in, now);
 		return;
 	}
-	rekey = sa->request.kind == REQUEST_REKEY_CHILD;
 	send_done(ike, sa);
 	if (error) {
-		on_refused(ike, sa, work, rekey, error, now);
+		on_refused(ike, sa, work, kind == REQUEST_REKEY_CHILD, error, now);
 		return;
 	}
-	sa->temporary = 0;
+	rc = work->followup ? 0 : finish(ike, in, work);
+	if (!rc && !work->followup && work->suite.addke != KE_NONE) {
+		rc = followup_ask(ike, sa, work, kind, &in->chain, now);
+		if (!rc)
+			return;
+	}
 	/* What was not offered, or a bad key exchange: nothing of this SA is worth going on (RFC 6989 2.5). */
-	kid = finish(ike, in, work, &child, low_nonce) ? NULL : kid_new(ike, sa, work->spi_in_be, now);
+	if (!rc)
+		kid = conclude(ike, in, work, now);
 	if (!kid) {
-		secret_wipe(&child, sizeof(child));
 		work_free(ike, &sa->work);
 		sa->down_reason = IKE_BROKEN;
 		sa->wants |= WANT_CLOSE;
 		return;
 	}
-	kid->child = child;
-	secret_wipe(&child, sizeof(child));
+	sa->temporary = 0;
 	kid->mine = true;
-	memcpy(kid->low_nonce, low_nonce, NONCE_LEN);
-	work->kid = kid_ref(ike, kid);
 	old = kid_at(ike, work->old_kid);
 	kid_up(ike, kid, !sa->loser, old ? old->child.spi_in_be : 0);
 	if (sa->loser)

@@ -74,7 +74,7 @@ static void offer_ike_cbc(struct offer *offer, const struct ike_profile *profile
 	add_kex(proposal, TRANSFORM_KE, profile->kex);
 }
 
-static void offer_esp(struct offer *offer, const struct ike_profile *profile, bool rekey)
+static void offer_esp(struct offer *offer, const struct ike_profile *profile, bool rekey, bool with_add_kex)
 {
 	struct offer_proposal *proposal = &offer->proposals[offer->count++];
 
@@ -86,7 +86,9 @@ static void offer_esp(struct offer *offer, const struct ike_profile *profile, bo
 	/* No key exchange in IKE_AUTH's offer (RFC 7296 1.2). */
 	if (rekey) {
 		add_kex(proposal, TRANSFORM_KE, profile->kex);
-		if (!profile->child_pfs_required)
+		if (with_add_kex)
+			add_kex(proposal, TRANSFORM_ADDKE1, profile->add_kex);
+		else if (!profile->child_pfs_required)
 			add(proposal, TRANSFORM_KE, KE_NONE, 0);
 	}
 	add(proposal, TRANSFORM_ESN, 1, 0);
@@ -106,13 +108,18 @@ static void make_offers(struct ike *ike)
 		offer_ike(&ike->offer_init, profile, true);
 	if (!ike->offer_init.count || !profile->add_kex_required)
 		offer_ike(&ike->offer_init, profile, false);
+	/* Without one as well, whatever is required: the first secret is in all later keys. */
+	if (has_any_kex(profile->add_kex))
+		offer_ike(&ike->offer_rekey, profile, true);
 	offer_ike(&ike->offer_rekey, profile, false);
 	if (profile->cbc) {
 		offer_ike_cbc(&ike->offer_init, profile);
 		offer_ike_cbc(&ike->offer_rekey, profile);
 	}
-	offer_esp(&ike->offer_child, profile, false);
-	offer_esp(&ike->offer_child_rekey, profile, true);
+	offer_esp(&ike->offer_child, profile, false, false);
+	if (has_any_kex(profile->add_kex))
+		offer_esp(&ike->offer_child_rekey, profile, true, true);
+	offer_esp(&ike->offer_child_rekey, profile, true, false);
 }
 
 /* ---- memory ---- */

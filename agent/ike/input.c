@@ -108,24 +108,22 @@ static bool take_fragment(struct ike *ike, struct received *in, const struct key
 
 static bool is_awaited_response(const struct sa *sa, const struct header *header)
 {
-	static const uint8_t exchange_of[] = {
-		[REQUEST_INTERMEDIATE] = EXCHANGE_IKE_INTERMEDIATE, [REQUEST_AUTH] = EXCHANGE_IKE_AUTH,
-		[REQUEST_REKEY_CHILD] = EXCHANGE_CREATE_CHILD_SA,   [REQUEST_NEW_CHILD] = EXCHANGE_CREATE_CHILD_SA,
-		[REQUEST_REKEY_SA] = EXCHANGE_CREATE_CHILD_SA,	    [REQUEST_DELETE_CHILD] = EXCHANGE_INFORMATIONAL,
-		[REQUEST_DELETE_SA] = EXCHANGE_INFORMATIONAL,	    [REQUEST_PROBE] = EXCHANGE_INFORMATIONAL,
-	};
-
 	return sa->request.kind != REQUEST_NONE && sa->request.kind != REQUEST_INIT && header->mid == sa->request.mid &&
-	       header->exchange == exchange_of[sa->request.kind];
+	       header->exchange == sa->request.exchange;
 }
 
 enum request_class { REQUEST_NEW, REQUEST_REPEATED, REQUEST_OTHER };
 
-static enum request_class classify(const struct sa *sa, const struct header *header)
+/* Its last request waits for somebody here: our caller or our kernel. */
+static bool is_busy(const struct ike *ike, const struct sa *sa)
+{
+	return (sa->peer_work && !followup_awaited(ike, sa)) || sa->state == SA_KEY_ASKED || sa->state == SA_INSTALLING;
+}
+
+static enum request_class classify(const struct ike *ike, const struct sa *sa, const struct header *header)
 {
 	if (header->mid == sa->recv_mid)
-		return sa->peer_work || sa->state == SA_KEY_ASKED || sa->state == SA_INSTALLING ? REQUEST_OTHER
-												: REQUEST_NEW;
+		return is_busy(ike, sa) ? REQUEST_OTHER : REQUEST_NEW;
 	return header->mid + 1 == sa->recv_mid && sa->response.len ? REQUEST_REPEATED : REQUEST_OTHER;
 }
 
@@ -315,11 +313,12 @@ static void on_protected(struct ike *ike, struct received *in, uint64_t now)
 	struct handle self = pool_handle(&ike->sas, in->sa);
 	struct sa *sa;
 
-	if (response ? !is_awaited_response(in->sa, &in->header) : classify(in->sa, &in->header) == REQUEST_OTHER) {
+	if (response ? !is_awaited_response(in->sa, &in->header)
+		     : classify(ike, in->sa, &in->header) == REQUEST_OTHER) {
 		ike->counts.replayed++;
 		return;
 	}
-	if (!response && classify(in->sa, &in->header) == REQUEST_REPEATED) {
+	if (!response && classify(ike, in->sa, &in->header) == REQUEST_REPEATED) {
 		answer_again(ike, in, by_initiator, now);
 		return;
 	}

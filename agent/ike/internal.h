@@ -6,6 +6,7 @@
  *   input.c     a datagram's way to the handler that states.c names for it
  *   send.c      requests, responses, retransmission; window 1 (RFC 7296 2.1, 2.2, 2.3)
  *   sa_init.c   intermediate.c  auth.c  create.c  rekey.c  info.c     one exchange each, both roles, both directions
+ *   followup.c  the additional key exchange that create.c and rekey.c have in common
  *   child.c     Child SAs: what the exchanges that make them have in common
  *   crossing.c  several SAs of the same peers (docs/COLLISIONS.md 1)
  *   quota.c     what strangers may cost
@@ -115,6 +116,7 @@ enum request_kind {
 /* Our one outstanding request. */
 struct request {
 	enum request_kind kind;
+	uint8_t exchange; /* enum exchange */
 	uint32_t mid;
 	uint32_t kid;	    /* 1 + index: the child it is about; 0 = none */
 	unsigned int tries; /* sendings so far */
@@ -238,6 +240,15 @@ struct work {
 	bool initial_contact;	  /* the peer said so */
 	uint16_t child_error;	  /* notify that answers instead of a Child SA */
 	uint8_t spi_new[SPI_LEN]; /* rekey of an IKE SA: ours */
+	/* What a CREATE_CHILD_SA has brought so far, while its IKE_FOLLOWUP_KE is awaited (followup.c); peer_nonce above. */
+	bool followup;
+	bool of_sa; /* the peer's rekey of the IKE SA */
+	struct blob link;
+	uint8_t shared[KEX_SHARED_MAX];
+	uint16_t shared_len;
+	struct child child;
+	uint8_t spi_peer[SPI_LEN];
+	uint64_t drop_ns; /* the peer's: when it is forgotten */
 };
 
 struct queued {
@@ -422,10 +433,17 @@ bool create_on_installed(struct ike *ike, struct sa *sa, struct kid *kid, int er
 /* create_refuse answers CREATE_CHILD_SA with a notify; `rekey`, of the request, for CHILD_SA_NOT_FOUND; `group` for INVALID_KE_PAYLOAD. */
 void create_refuse(struct ike *ike, struct sa *sa, int notify, const struct notify *rekey, uint16_t group,
 		   uint64_t now);
+/* create_follow goes on with the peer's Child SA when its additional key exchange is done. 0, a notify or our trouble. */
+int create_follow(struct ike *ike, struct sa *sa, struct view added, uint64_t now);
 void create_start(struct ike *ike, struct sa *sa, struct kid *old, uint64_t now);
 void rekey_start(struct ike *ike, struct sa *sa, uint64_t now);
 void rekey_on_request(struct ike *ike, struct received *in, uint64_t now);
 void rekey_on_response(struct ike *ike, struct received *in, uint64_t now);
+/* rekey_finish goes on with the peer's rekey when its additional key exchange is done, and writes the end of the answer. */
+int rekey_finish(struct ike *ike, struct sa *sa, struct view added, struct message *answer, struct sa **out,
+		 uint64_t now);
+/* rekey_settle: the answer of the peer's rekey is out. */
+void rekey_settle(struct ike *ike, struct sa *sa, struct sa *new, uint64_t now);
 /* rekey_follow: the peer talks on what it made of an SA that we are rekeying as well, so that is the one. */
 void rekey_follow(struct ike *ike, struct sa *sa, uint64_t now);
 /* rekey_adopt moves what the old SA has to the new one, which stands for it from now on. */
@@ -439,6 +457,26 @@ void info_probe(struct ike *ike, struct sa *sa, uint64_t now);
 void info_on_clear(struct ike *ike, struct sa *sa, const struct chain *chain, uint64_t now);
 /* info_unknown answers a protected request whose SPIs nobody knows. */
 void info_unknown(struct ike *ike, const struct ike_path *path, const struct header *header, uint64_t now);
+
+/* ---- followup.c ---- */
+
+/* followup_keep keeps the secret (or none) and the peer's nonce of a first key exchange in the work. */
+int followup_keep(struct ike *ike, struct work *work, struct view nonce, struct view shared);
+/* followup_child derives the keys of work->child; `added` is empty without an additional key exchange. */
+int followup_child(struct ike *ike, const struct sa *sa, struct work *work, bool initiator, struct view added);
+/* followup_offered: whether our rekeys ask for an additional key exchange. Then none of the peer's is taken at the same time. */
+bool followup_offered(const struct offer *offer);
+/* followup_ask sends our half of the additional key exchange, as the next request of the same kind. */
+int followup_ask(struct ike *ike, struct sa *sa, struct work *work, enum request_kind kind, const struct chain *chain,
+		 uint64_t now);
+/* followup_answered: the peer's half. The secret goes to `shared` (KEX_SHARED_MAX). 0 or -EBADMSG. */
+int followup_answered(struct view *added, uint8_t *shared, const struct work *work, const struct chain *chain);
+/* followup_await makes the peer's request wait for its additional key exchange, and writes the link into the answer. */
+void followup_await(struct ike *ike, struct sa *sa, struct work *work, struct message *answer, uint64_t now);
+void followup_on_request(struct ike *ike, struct received *in, uint64_t now);
+/* followup_forget: the peer's request does not go on. */
+void followup_forget(struct ike *ike, struct sa *sa);
+bool followup_awaited(const struct ike *ike, const struct sa *sa);
 
 /* ---- child.c ---- */
 

@@ -81,6 +81,8 @@
 /* After TEMPORARY_FAILURE: 10 s +- 5 s (RFC 7296 2.25 leaves it open). So many times and the SA is closed: 3 minutes. */
 #define IKE_TEMPORARY_WAIT (10 * NSTIME_S)
 #define IKE_TEMPORARY_MAX 18
+/* An IKE_FOLLOWUP_KE that does not come is forgotten after this, and its request made again (RFC 9370 2.2.4: 5 to 20 s). */
+#define IKE_FOLLOWUP_LIFE (20 * NSTIME_S)
 /*
  * How long a replaced or losing SA is kept for a Delete that does not come: longer than the peer, which has the other one perhaps only when it
  * has asked for the last time, goes on with this one.

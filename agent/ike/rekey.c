@@ -11,10 +11,8 @@
 #include "ike/auth.h"
 
 /*
- * DEVIATION: RFC 9370 2.2.4 lets a rekey have additional key exchanges by IKE_FOLLOWUP_KE; ours have none, nor do those of Child SAs.
- *
- * The first offer without its additional key exchange, with the PRF of now: strongSwan derives with the old PRF throughout, RFC 7296 2.18
- * expands with the new one, and both are right as long as they are the same.
+ * The first offer with the PRF of now: strongSwan derives with the old PRF throughout, RFC 7296 2.18 expands with the new one, and both are right
+ * as long as they are the same.
  */
 static struct offer offer_for(const struct ike *ike, const struct sa *sa)
 {
@@ -110,18 +108,36 @@ static struct sa *succeed(struct ike *ike, const struct sa *old, bool initiator,
 	return sa;
 }
 
-static int derive(struct ike *ike, struct sa *sa, const struct sa *old, struct view ni, struct view nr,
-		  struct view shared)
+/* Keys of the new IKE SA, from what the work has; `added` is empty without an additional key exchange (RFC 9370 2.2.4). */
+static int derive(struct ike *ike, struct sa *sa, const struct sa *old, const struct work *work, struct view added)
 {
-	struct keymat_input input = { .ni = ni, .nr = nr, .spi_i = sa->spi_i, .spi_r = sa->spi_r };
-	int rc = keymat_rekey(&sa->keys, &old->keys, &input, shared, VIEW_NONE);
+	struct view theirs = blob_view(ike, &work->peer_nonce, ike->copies[0], sizeof(ike->copies[0]));
+	struct keymat_input input = { .ni = sa->initiator ? VIEW_OF(work->nonce) : theirs,
+				      .nr = sa->initiator ? theirs : VIEW_OF(work->nonce),
+				      .spi_i = sa->spi_i,
+				      .spi_r = sa->spi_r };
+	int rc = keymat_rekey(&sa->keys, &old->keys, &input, view_of(work->shared, work->shared_len), added);
 
 	if (rc)
 		return rc;
 	sa->have_keys = true;
-	nonce_low(sa->low_nonce, ni, nr);
+	nonce_low(sa->low_nonce, input.ni, input.nr);
 	keylog_ike(&ike->options.host, sa->spi_i, sa->spi_r, &sa->keys);
 	return 0;
+}
+
+/* The new IKE SA that the work has agreed on; NULL: no room, or our trouble. */
+static struct sa *make_sa(struct ike *ike, const struct sa *old, const struct work *work, bool initiator,
+			  struct view added, uint64_t now)
+{
+	struct sa *sa = succeed(ike, old, initiator, &work->suite, initiator ? work->spi_new : work->spi_peer,
+				initiator ? work->spi_peer : work->spi_new, now);
+
+	if (sa && derive(ike, sa, old, work, added)) {
+		sa_free(ike, sa);
+		sa = NULL;
+	}
+	return sa;
 }
 
 /* ---- our request ---- */
@@ -165,9 +181,14 @@ void rekey_start(struct ike *ike, struct sa *sa, uint64_t now)
 
 /* ---- the peer's request ---- */
 
-static int busy_with(const struct sa *sa)
+static int busy_with(const struct ike *ike, const struct sa *sa)
 {
 	switch (sa->request.kind) {
+	case REQUEST_REKEY_SA:
+		/* With an additional key exchange two do not run side by side (docs/COLLISIONS.md R17). */
+		if (followup_offered(&ike->offer_rekey))
+			return NOTIFY_TEMPORARY_FAILURE;
+		return sa->heir || sa->peer_work ? NOTIFY_TEMPORARY_FAILURE : 0;
 	case REQUEST_REKEY_CHILD:
 	case REQUEST_NEW_CHILD:
 	case REQUEST_DELETE_CHILD:
@@ -175,81 +196,61 @@ static int busy_with(const struct sa *sa)
 		return NOTIFY_TEMPORARY_FAILURE;
 	default:
 		/* Or with a Child SA that waits for the kernel. */
-		return sa->heir || sa->peer_work || (sa->work && sa->request.kind != REQUEST_REKEY_SA)
-			       ? NOTIFY_TEMPORARY_FAILURE
-			       : 0;
+		return sa->heir || sa->peer_work || sa->work ? NOTIFY_TEMPORARY_FAILURE : 0;
 	}
 }
 
-/* The new IKE SA of a peer's request, and our half of the response. 0, a notify, or our trouble. */
-static int accept(struct ike *ike, struct received *in, struct sa **out, uint16_t *group, struct message *answer,
-		  uint64_t now)
+/* What the peer's request asks for goes to the work, and our half of the first key exchange into the answer. 0, a notify, or our trouble. */
+static int accept(struct ike *ike, struct received *in, struct work *work, struct message *answer)
 {
 	struct offer offer = offer_for(ike, in->sa);
-	uint8_t value[KEX_PUBLIC_MAX], shared[KEX_SHARED_MAX], nonce[NONCE_LEN], spi_r[SPI_LEN];
+	uint8_t value[KEX_PUBLIC_MAX], shared[KEX_SHARED_MAX];
 	struct view spi_i, theirs;
-	struct kex_private fresh;
 	const struct kex *kex;
-	struct suite suite;
-	struct sa *sa;
 	struct ke ke;
 	int rc;
 
 	if (!chain_has(&in->chain, SLOT_KE) || ke_parse(&ke, in->chain.payload[SLOT_KE]) ||
 	    nonce_parse(&theirs, in->chain.payload[SLOT_NONCE]))
 		return NOTIFY_INVALID_SYNTAX;
-	rc = proposal_choose(&suite, &spi_i, in->chain.payload[SLOT_SA], &offer, ke.group, SPI_LEN);
+	rc = proposal_choose(&work->suite, &spi_i, in->chain.payload[SLOT_SA], &offer, ke.group, SPI_LEN);
 	if (rc)
 		return rc;
-	*group = suite.ke;
-	kex = kex_find(suite.ke);
-	if (ke.group != suite.ke || !kex)
+	kex = kex_find(work->suite.ke);
+	if (ke.group != work->suite.ke || !kex)
 		return NOTIFY_INVALID_KE_PAYLOAD;
-	ike_random(ike, &fresh, sizeof(fresh));
-	ike_random(ike, nonce, sizeof(nonce));
+	memcpy(work->spi_peer, spi_i.at, SPI_LEN);
+	ike_random(ike, &work->private, sizeof(work->private));
+	ike_random(ike, work->nonce, sizeof(work->nonce));
 	do
-		ike_random(ike, spi_r, SPI_LEN);
-	while (sa_find(ike, spi_r));
-	rc = kex_respond(kex, value, shared, ke.data, &fresh);
-	secret_wipe(&fresh, sizeof(fresh));
+		ike_random(ike, work->spi_new, SPI_LEN);
+	while (sa_find(ike, work->spi_new));
+	rc = kex_respond(kex, value, shared, ke.data, &work->private);
+	if (!rc)
+		rc = followup_keep(ike, work, theirs, view_of(shared, kex->shared_len));
+	secret_wipe(shared, sizeof(shared));
 	if (rc)
 		return rc == -EBADMSG ? NOTIFY_INVALID_SYNTAX : rc;
-	sa = succeed(ike, in->sa, false, &suite, spi_i.at, spi_r, now);
-	if (!sa || derive(ike, sa, in->sa, theirs, VIEW_OF(nonce), view_of(shared, kex->shared_len))) {
-		secret_wipe(shared, sizeof(shared));
-		if (sa)
-			sa_free(ike, sa);
-		return NOTIFY_TEMPORARY_FAILURE;
-	}
-	secret_wipe(shared, sizeof(shared));
 	send_begin(ike, answer);
-	proposal_write_choice(answer, &suite, VIEW_OF(spi_r));
-	message_nonce(answer, VIEW_OF(nonce));
+	proposal_write_choice(answer, &work->suite, VIEW_OF(work->spi_new));
+	message_nonce(answer, VIEW_OF(work->nonce));
 	message_ke(answer, kex->id, view_of(value, kex->start_len));
-	auth_write_crash_token(ike, sa, answer);
-	*out = sa;
 	return 0;
 }
 
-void rekey_on_request(struct ike *ike, struct received *in, uint64_t now)
+int rekey_finish(struct ike *ike, struct sa *sa, struct view added, struct message *answer, struct sa **out,
+		 uint64_t now)
 {
-	struct sa *sa = in->sa, *new = NULL;
-	struct message answer;
-	uint16_t group = KE_NONE;
-	int rc = busy_with(sa);
+	*out = make_sa(ike, sa, sa_peer_work(ike, sa), false, added, now);
+	if (!*out)
+		return NOTIFY_TEMPORARY_FAILURE;
+	auth_write_crash_token(ike, *out, answer);
+	sa_established(ike, *out, now);
+	return 0;
+}
 
-	if (!rc)
-		rc = accept(ike, in, &new, &group, &answer, now);
-	if (rc) {
-		create_refuse(ike, sa, rc > 0 ? rc : NOTIFY_TEMPORARY_FAILURE, NULL, group, now);
-		return;
-	}
-	sa_established(ike, new, now);
-	if (send_response(ike, sa, EXCHANGE_CREATE_CHILD_SA, &answer, now)) {
-		sa_free(ike, new);
-		sa_drop(ike, sa, IKE_OUR_TROUBLE, now);
-		return;
-	}
+void rekey_settle(struct ike *ike, struct sa *sa, struct sa *new, uint64_t now)
+{
 	if (sa->request.kind == REQUEST_REKEY_SA) {
 		/* Both at once: settled when our response is there, or by the peer's Delete of this one. */
 		sa->heir = sa_ref(ike, new);
@@ -260,14 +261,51 @@ void rekey_on_request(struct ike *ike, struct received *in, uint64_t now)
 	rekey_adopt(ike, sa, new, now);
 }
 
+void rekey_on_request(struct ike *ike, struct received *in, uint64_t now)
+{
+	struct sa *sa = in->sa, *new = NULL;
+	struct work *work = NULL;
+	struct message answer;
+	uint16_t group;
+	int rc = busy_with(ike, sa);
+
+	if (!rc) {
+		work = work_new(ike, &sa->peer_work);
+		rc = work ? accept(ike, in, work, &answer) : NOTIFY_TEMPORARY_FAILURE;
+	}
+	if (!rc && work->suite.addke != KE_NONE) {
+		work->of_sa = true;
+		followup_await(ike, sa, work, &answer, now);
+		if (send_response(ike, sa, EXCHANGE_CREATE_CHILD_SA, &answer, now))
+			sa_drop(ike, sa, IKE_OUR_TROUBLE, now);
+		return;
+	}
+	if (!rc)
+		rc = rekey_finish(ike, sa, VIEW_NONE, &answer, &new, now);
+	group = work ? work->suite.ke : KE_NONE;
+	if (work)
+		work_free(ike, &sa->peer_work);
+	if (rc) {
+		create_refuse(ike, sa, rc > 0 ? rc : NOTIFY_TEMPORARY_FAILURE, NULL, group, now);
+		return;
+	}
+	if (send_response(ike, sa, EXCHANGE_CREATE_CHILD_SA, &answer, now)) {
+		sa_free(ike, new);
+		sa_drop(ike, sa, IKE_OUR_TROUBLE, now);
+		return;
+	}
+	rekey_settle(ike, sa, new, now);
+}
+
 /* ---- our response ---- */
 
 static void on_refused(struct ike *ike, struct sa *sa, struct work *work, const struct notify *error, uint64_t now)
 {
 	uint16_t group = error->data.len == 2 ? (uint16_t)(error->data.at[0] << 8 | error->data.at[1]) : KE_NONE;
 
-	if (error->type == NOTIFY_INVALID_KE_PAYLOAD && group != work->kex && ++work->ke_rounds <= IKE_KE_ROUNDS &&
-	    proposal_offers(&ike->offer_rekey, TRANSFORM_KE, group) && kex_find(group)) {
+	if (error->type == NOTIFY_INVALID_KE_PAYLOAD && !work->followup && group != work->kex &&
+	    ++work->ke_rounds <= IKE_KE_ROUNDS && proposal_offers(&ike->offer_rekey, TRANSFORM_KE, group) &&
+	    kex_find(group)) {
 		work->kex = group;
 		ike_random(ike, &work->private, sizeof(work->private));
 		if (!write_request(ike, sa, work, now))
@@ -288,26 +326,38 @@ static void on_refused(struct ike *ike, struct sa *sa, struct work *work, const 
 	}
 }
 
-static struct sa *finish(struct ike *ike, struct received *in, struct work *work, uint64_t now)
+/* What the peer agreed to, and the secret of it. */
+static int finish(struct ike *ike, struct received *in, struct work *work)
 {
 	struct offer offer = offer_for(ike, in->sa);
 	const struct kex *kex = kex_find(work->kex);
 	uint8_t shared[KEX_SHARED_MAX];
 	struct view spi_r, theirs;
-	struct suite suite;
-	struct sa *sa;
 	struct ke ke;
+	int rc;
 
 	if (!chain_has(&in->chain, SLOT_SA) || !chain_has(&in->chain, SLOT_KE) || !chain_has(&in->chain, SLOT_NONCE) ||
-	    proposal_accept(&suite, &spi_r, in->chain.payload[SLOT_SA], &offer, SPI_LEN) || suite.ke != work->kex ||
-	    ke_parse(&ke, in->chain.payload[SLOT_KE]) || ke.group != work->kex ||
-	    nonce_parse(&theirs, in->chain.payload[SLOT_NONCE]) || kex_finish(kex, shared, ke.data, &work->private))
-		return NULL;
-	sa = succeed(ike, in->sa, true, &suite, work->spi_new, spi_r.at, now);
-	if (sa && derive(ike, sa, in->sa, VIEW_OF(work->nonce), theirs, view_of(shared, kex->shared_len))) {
-		sa_free(ike, sa);
-		sa = NULL;
-	}
+	    proposal_accept(&work->suite, &spi_r, in->chain.payload[SLOT_SA], &offer, SPI_LEN) ||
+	    work->suite.ke != work->kex || ke_parse(&ke, in->chain.payload[SLOT_KE]) || ke.group != work->kex ||
+	    nonce_parse(&theirs, in->chain.payload[SLOT_NONCE]))
+		return -EBADMSG;
+	memcpy(work->spi_peer, spi_r.at, SPI_LEN);
+	rc = kex_finish(kex, shared, ke.data, &work->private);
+	if (!rc)
+		rc = followup_keep(ike, work, theirs, view_of(shared, kex->shared_len));
+	secret_wipe(shared, sizeof(shared));
+	return rc;
+}
+
+/* The answer is good, and the last one: the new IKE SA, or NULL. */
+static struct sa *conclude(struct ike *ike, struct received *in, struct work *work, uint64_t now)
+{
+	uint8_t shared[KEX_SHARED_MAX];
+	struct view added = VIEW_NONE;
+	struct sa *sa = NULL;
+
+	if (!work->followup || !followup_answered(&added, shared, work, &in->chain))
+		sa = make_sa(ike, in->sa, work, true, added, now);
 	secret_wipe(shared, sizeof(shared));
 	return sa;
 }
@@ -317,13 +367,20 @@ void rekey_on_response(struct ike *ike, struct received *in, uint64_t now)
 	struct sa *old = in->sa, *mine, *theirs = sa_at(ike, old->heir);
 	struct work *work = sa_work(ike, old);
 	const struct notify *error = chain_error(&in->chain);
+	int rc;
 
 	send_done(ike, old);
 	if (error) {
 		on_refused(ike, old, work, error, now);
 		return;
 	}
-	mine = finish(ike, in, work, now);
+	rc = work->followup ? 0 : finish(ike, in, work);
+	if (!rc && !work->followup && work->suite.addke != KE_NONE) {
+		rc = followup_ask(ike, old, work, REQUEST_REKEY_SA, &in->chain, now);
+		if (!rc)
+			return;
+	}
+	mine = rc ? NULL : conclude(ike, in, work, now);
 	work_free(ike, &old->work);
 	if (!mine) {
 		/* RFC 6989 2.5: a bad key exchange ends the SA; so does an answer that was not offered. */

@@ -82,6 +82,7 @@ void work_free(struct ike *ike, uint32_t *ref)
 	blob_clear(ike, &work->peer_id);
 	blob_clear(ike, &work->own_id);
 	blob_clear(ike, &work->plain);
+	blob_clear(ike, &work->link);
 	for (size_t i = 0; i < IKE_KEYS_MAX; i++)
 		blob_clear(ike, &work->spki[i]);
 	secret_wipe(work, sizeof(*work));
@@ -342,6 +343,8 @@ void sa_schedule(struct ike *ike, struct sa *sa)
 		if (sa->features & FEATURE_NAT_LOCAL)
 			when = nstime_min(when, sa->sent_ns + IKE_KEEPALIVE);
 	}
+	if (followup_awaited(ike, sa))
+		when = nstime_min(when, sa_peer_work(ike, sa)->drop_ns);
 	when = nstime_min(when, input_fragments_end(ike, sa));
 	for (const struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next))
 		when = nstime_min(when, nstime_min(nstime_min(kid->rekey_ns, kid->drop_ns), kid->unproven_ns));
@@ -397,6 +400,8 @@ void sa_expire(struct ike *ike, struct sa *sa, uint64_t now)
 	expire_kids(ike, sa, now);
 	if (now >= input_fragments_end(ike, sa))
 		input_forget_fragments(ike, sa);
+	if (followup_awaited(ike, sa) && now >= sa_peer_work(ike, sa)->drop_ns)
+		followup_forget(ike, sa);
 	if (is_rekeyed_by_time(sa) && now >= sa->rekey_ns) {
 		sa->wants |= WANT_REKEY_SA;
 		sa->rekey_ns = NSTIME_NEVER;

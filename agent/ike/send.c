@@ -121,9 +121,11 @@ static uint64_t wait_after(struct ike *ike, unsigned int tries)
 	return ike_jitter(ike, wait < IKE_RETRANSMIT_LONGEST ? wait : IKE_RETRANSMIT_LONGEST, 10);
 }
 
-static void start(struct ike *ike, struct sa *sa, enum request_kind kind, uint32_t mid, uint64_t now)
+static void start(struct ike *ike, struct sa *sa, enum request_kind kind, enum exchange exchange, uint32_t mid,
+		  uint64_t now)
 {
 	sa->request.kind = kind;
+	sa->request.exchange = (uint8_t)exchange;
 	sa->request.mid = mid;
 	sa->request.tries = 1;
 	sa->request.tries_max = tries_for(sa, kind);
@@ -140,7 +142,7 @@ int send_request(struct ike *ike, struct sa *sa, enum request_kind kind, enum ex
 
 	if (rc)
 		return rc;
-	start(ike, sa, kind, sa->send_mid++, now);
+	start(ike, sa, kind, exchange, sa->send_mid++, now);
 	return 0;
 }
 
@@ -152,7 +154,7 @@ int send_init(struct ike *ike, struct sa *sa, struct view message, uint64_t now)
 	rc = store(ike, &sa->request.message, message);
 	if (rc)
 		return rc;
-	start(ike, sa, REQUEST_INIT, 0, now);
+	start(ike, sa, REQUEST_INIT, EXCHANGE_IKE_SA_INIT, 0, now);
 	return 0;
 }
 

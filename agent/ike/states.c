@@ -31,6 +31,10 @@ static const struct row rows[] = {
 	{ EXCHANGE_CREATE_CHILD_SA, true, S(ESTABLISHED), 0, P(NONCE) | P(KE) | CHILD_PAYLOADS | P(CP),
 	  create_on_response },
 
+	/* HDR, SK {KEi(1), N(ADDITIONAL_KEY_EXCHANGE)}  ->  HDR, SK {KEr(1)}  (RFC 9370 2.2.4) */
+	{ EXCHANGE_IKE_FOLLOWUP_KE, false, S(ESTABLISHED) | S(REKEYED) | S(CLOSING), P(KE), 0, followup_on_request },
+	{ EXCHANGE_IKE_FOLLOWUP_KE, true, S(ESTABLISHED), 0, P(KE), create_on_response },
+
 	/* HDR, SK {[N,] [D,] ...}  ->  HDR, SK {[N,] [D,] ...} */
 	{ EXCHANGE_INFORMATIONAL, false, S(ESTABLISHED) | S(REKEYED) | S(CLOSING), 0, P(CP), info_on_request },
 	{ EXCHANGE_INFORMATIONAL, true, S(ESTABLISHED) | S(REKEYED) | S(CLOSING), 0, P(CP), info_on_response },

@@ -72,7 +72,7 @@ static struct ike_options options_of(enum stage_state state, unsigned int i)
 
 	if (state == STAGE_LOADED && i)
 		options.cookie_half_open = 1;
-	if (state == STAGE_INTERMEDIATE || state == STAGE_AFTER_KEM)
+	if (state == STAGE_INTERMEDIATE || state == STAGE_AFTER_KEM || state >= STAGE_KEM)
 		options.profile.add_kex = kem;
 	if (state == STAGE_NAT && !i)
 		options.force_encap = true;
@@ -423,11 +423,22 @@ static void rekey(unsigned int i)
 	stage_drain(i);
 }
 
+/* 0's CREATE_CHILD_SA is answered, and what follows is under way. */
+static void until_followup(void)
+{
+	while (stage->wire_count) {
+		if (stage->wire[0].octets[18] == EXCHANGE_IKE_FOLLOWUP_KE)
+			return;
+		stage_deliver(0);
+	}
+	stage_demand(false);
+}
+
 static void prepare(enum stage_state state)
 {
 	make_engines(state);
 	preparing = state == STAGE_NULL ? 3 : state == STAGE_CBC ? 2 : 0;
-	if (state >= STAGE_ESTABLISHED && state < STAGE_CROSSING)
+	if (state >= STAGE_ESTABLISHED && state != STAGE_CROSSING)
 		establish();
 	switch (state) {
 	case STAGE_INIT_SENT:
@@ -475,6 +486,14 @@ static void prepare(enum stage_state state)
 		break;
 	case STAGE_REKEY:
 		rekey(0);
+		break;
+	case STAGE_FOLLOWUP_CHILD:
+		rekey_child(0);
+		until_followup();
+		break;
+	case STAGE_FOLLOWUP_SA:
+		rekey(0);
+		until_followup();
 		break;
 	case STAGE_CLOSING:
 		ike_close(stage->end[0].ike, stage->end[0].known[0], stage->now);

@@ -69,7 +69,10 @@ enum stage_state {
 	STAGE_REKEY,
 	STAGE_REKEY_CROSSING,
 	STAGE_CLOSING,
-	STAGE_CROSSING, /* both connect */
+	STAGE_CROSSING,	      /* both connect */
+	STAGE_KEM,	      /* established, both with an additional key exchange */
+	STAGE_FOLLOWUP_CHILD, /* a Child SA's IKE_FOLLOWUP_KE is under way */
+	STAGE_FOLLOWUP_SA,    /* an IKE SA's */
 	STAGE_STATES
 };
 

@@ -45,6 +45,7 @@ static void count_work(const struct ike *ike, struct sum *sum, const struct work
 	count_blob(ike, sum, &work->peer_id);
 	count_blob(ike, sum, &work->own_id);
 	count_blob(ike, sum, &work->plain);
+	count_blob(ike, sum, &work->link);
 	for (size_t i = 0; i < IKE_KEYS_MAX; i++)
 		count_blob(ike, sum, &work->spki[i]);
 	for (int i = 0; i < 3; i++) {
