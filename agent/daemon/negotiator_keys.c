@@ -89,7 +89,9 @@ static void answer_store(struct negotiator *negotiator, const struct question *q
 	};
 
 	if (negotiator_is_withdrawn(answer, question->key)) {
-		negotiator->proof.withdrawn = true;
+		/* The answer may have taken long enough for somebody else to be the last who proved a key. */
+		negotiator->proof.withdrawn |= negotiator->proof.sa.index == question->of.index &&
+					       negotiator->proof.sa.generation == question->of.generation;
 		negotiator_answer_review(negotiator, question, answer);
 		return;
 	}
