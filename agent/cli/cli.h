@@ -19,6 +19,7 @@ struct cli {
 	bool json;
 	bool foreground;
 	bool force;
+	bool nsupdate;	    /* of `publish` */
 	const char *config; /* NULL = default */
 	const char *socket; /* NULL = what the configuration says */
 	const char *keys;   /* of `decode`; NULL = none */
@@ -30,6 +31,7 @@ struct cli {
 /* Each gets the words behind its name, options taken out. */
 int show_command(const struct cli *cli, int argc, char **argv);
 int init_command(const struct cli *cli, int argc, char **argv);
+int publish_command(const struct cli *cli, int argc, char **argv);
 int directory_command(const struct cli *cli, int argc, char **argv);
 int peers_command(const struct cli *cli, int argc, char **argv);
 int explain_command(const struct cli *cli, int argc, char **argv);

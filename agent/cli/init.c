@@ -5,8 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +17,10 @@
 #include "base/secret.h"
 #include "cli/cli.h"
 #include "cli/print.h"
-#include "discover/file.h"
-#include "discover/keytext.h"
+#include "cli/self.h"
 
 #define DEFAULT_DIR "/etc/holdfast"
 #define PATH_ROOM 4200
-#define ADDRESSES_MAX 16
-#define REVERSE_MAX 80
-#define KEY_FILE_MAX 16384
 
 /* ---- files ------------------------------------------------------------------------------------ */
 
@@ -118,75 +112,7 @@ static int make_policies(const char *dir, struct err *err)
 	return rc < 0 ? rc : 0;
 }
 
-/* ---- who this host is ------------------------------------------------------------------------- */
-
-struct self {
-	char host[256];
-	char word[KEYTEXT_MAX];
-	enum sign_kind kind;
-	struct hf_addr addresses[ADDRESSES_MAX];
-	size_t count;
-};
-
-/* Addresses that others reach us at: not loopback, not link-local. */
-static bool is_reachable(const struct hf_addr *addr)
-{
-	static const char *const local[] = { "127.0.0.0/8", "169.254.0.0/16", "fe80::/10", "::1" };
-	struct hf_prefix prefix;
-
-	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
-		if (prefix_parse(&prefix, local[i], NULL) == 0 && prefix_contains(&prefix, addr))
-			return false;
-	return true;
-}
-
-static void add_address(struct self *self, const struct sockaddr *sockaddr)
-{
-	struct hf_addr addr;
-
-	if (sockaddr->sa_family == AF_INET)
-		addr = addr_from_v4(((const struct sockaddr_in *)sockaddr)->sin_addr.s_addr);
-	else if (sockaddr->sa_family == AF_INET6)
-		addr = addr_from_octets(&((const struct sockaddr_in6 *)sockaddr)->sin6_addr, 16);
-	else
-		return;
-	for (size_t i = 0; i < self->count; i++)
-		if (addr_equal(&self->addresses[i], &addr))
-			return;
-	if (is_reachable(&addr) && self->count < ADDRESSES_MAX)
-		self->addresses[self->count++] = addr;
-}
-
-static void find_addresses(struct self *self)
-{
-	struct ifaddrs *list = NULL;
-
-	if (getifaddrs(&list) < 0)
-		return;
-	for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next)
-		if (entry->ifa_addr)
-			add_address(self, entry->ifa_addr);
-	freeifaddrs(list);
-}
-
-static int read_key(struct self *self, const char *path, struct err *err)
-{
-	OWN_FREE uint8_t *text = NULL;
-	struct sign_key *key = NULL;
-	size_t len;
-	int rc = file_read(&text, &len, path, KEY_FILE_MAX, err);
-
-	if (rc < 0)
-		return rc;
-	rc = sign_key_parse(&key, view_of(text, len), path, err);
-	secret_wipe(text, len);
-	if (rc < 0)
-		return rc;
-	self->kind = sign_key_kind(key);
-	rc = keytext_format(self->word, sign_key_spki(key));
-	sign_key_free(key);
-	return rc < 0 ? err_set(err, rc, "%s: its public key cannot be written", path) : 0;
-}
+/* ---- the command ------------------------------------------------------------------------------ */
 
 /* "ADDRESS,ADDRESS KEY name=HOST". Memory of the caller. */
 static char *line_of(const struct self *self)
@@ -203,44 +129,16 @@ static char *line_of(const struct self *self)
 	return fclose(stream) == 0 ? line : NULL;
 }
 
-/* The name of an address in the reverse tree. */
-static void reverse_of(char out[REVERSE_MAX], const struct hf_addr *addr)
-{
-	size_t len, used = 0;
-	const uint8_t *octets = addr_octets(addr, &len);
-
-	while (len-- > 0)
-		if (addr_is_v4(addr))
-			used += (size_t)snprintf(out + used, REVERSE_MAX - used, "%u.", octets[len]);
-		else
-			used += (size_t)snprintf(out + used, REVERSE_MAX - used, "%x.%x.", octets[len] & 15,
-						 octets[len] >> 4);
-	snprintf(out + used, REVERSE_MAX - used, addr_is_v4(addr) ? "in-addr.arpa." : "ip6.arpa.");
-}
-
-/* RFC 4025 with EdDSA of RFC 9373: precedence 10, no gateway, algorithm 4. NULL for other kinds of key. */
-static char *record_of(const struct self *self, const struct hf_addr *addr)
-{
-	char name[REVERSE_MAX], *record = NULL;
-
-	if (self->kind != SIGN_ED25519)
-		return NULL;
-	reverse_of(name, addr);
-	return asprintf(&record, "%s IN IPSECKEY 10 0 4 . %s", name, strchr(self->word, ':') + 1) < 0 ? NULL : record;
-}
-
-/* ---- the command ------------------------------------------------------------------------------ */
-
 static int print_facts(const struct cli *cli, const struct self *self, const char *path, bool made)
 {
 	OWN_FREE char *line = line_of(self);
 	json_t *records = json_array();
 
 	for (size_t i = 0; i < self->count; i++) {
-		OWN_FREE char *record = record_of(self, &self->addresses[i]);
+		char name[DNAME_REVERSE_MAX];
 
-		if (record)
-			json_array_append_new(records, json_string(record));
+		json_array_append_new(records, json_sprintf("%s IN IPSECKEY %s",
+							    dname_reverse(name, &self->addresses[i]), self->record));
 	}
 	if (cli->json) {
 		print_json(json_pack("{ss sb ss ss so}", "key_file", path, "made", made, "key", self->word, "line",
@@ -281,12 +179,7 @@ int init_command(const struct cli *cli, int argc, char **argv)
 		return cli_fail(cli, &err);
 	made = make_key(path, &err);
 	if (made < 0 || make_example(conf, dir, &err) < 0 || make_policies(dir, &err) < 0 ||
-	    read_key(&self, path, &err) < 0)
+	    self_find(&self, path, &err) < 0)
 		return cli_fail(cli, &err);
-	/* The kernel's "(none)" and the like are no names: pins and directories would refuse the line. */
-	if (gethostname(self.host, sizeof(self.host) - 1) < 0 || strcmp(self.host, "localhost") == 0 ||
-	    self.host[strspn(self.host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")])
-		self.host[0] = '\0';
-	find_addresses(&self);
 	return print_facts(cli, &self, path, made == 0);
 }

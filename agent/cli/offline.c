@@ -24,6 +24,16 @@ int offline_socket(const struct cli *cli, char **path, struct err *err)
 	return 0;
 }
 
+int offline_key(const struct cli *cli, char **path, struct err *err)
+{
+	OWN(config_free) struct config config = { 0 };
+	int rc = config_load(&config, cli->config, err);
+
+	if (rc == 0)
+		*path = TAKE(config.key);
+	return rc;
+}
+
 int offline_policy_list(const struct cli *cli, json_t **answer, struct err *err)
 {
 	OWN(config_free) struct config config = { 0 };

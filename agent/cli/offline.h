@@ -19,6 +19,9 @@
  */
 int offline_socket(const struct cli *cli, char **path, struct err *err);
 
+/* offline_key finds the file of this host's private key. *path is owned by the caller. */
+int offline_key(const struct cli *cli, char **path, struct err *err);
+
 /* offline_policy_list and offline_policy_test answer like the agent, from the policy files. */
 int offline_policy_list(const struct cli *cli, json_t **answer, struct err *err);
 int offline_policy_test(const struct cli *cli, json_t **answer, const struct hf_addr *address, struct err *err);
