@@ -32,6 +32,7 @@ struct cli {
 int show_command(const struct cli *cli, int argc, char **argv);
 int init_command(const struct cli *cli, int argc, char **argv);
 int publish_command(const struct cli *cli, int argc, char **argv);
+int lookup_command(const struct cli *cli, int argc, char **argv);
 int directory_command(const struct cli *cli, int argc, char **argv);
 int peers_command(const struct cli *cli, int argc, char **argv);
 int explain_command(const struct cli *cli, int argc, char **argv);

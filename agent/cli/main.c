@@ -167,6 +167,20 @@ static const struct command commands[] = {
 	  "  holdfast publish host.example.org\n"
 	  "  holdfast publish --nsupdate | nsupdate -k /etc/bind/update.key\n",
 	  OPTION_JSON | OPTION_CONFIG | OPTION_NSUPDATE, publish_command },
+	{ "lookup", "What the DNS says about an address or a name, and what follows",
+	  "holdfast lookup ADDRESS|NAME [NAME] [--json]",
+	  "Asks for keys as an agent with this configuration would, or through its\n"
+	  "resolvers where it would not ask. Shows each question with its answer, whether\n"
+	  "that is signed and for how long it counts, and then what follows: which keys, and\n"
+	  "what they prove. A name behind an address is one that it may have. The exit code\n"
+	  "is 0 when every address has a key. Pins and directories come before the DNS: see\n"
+	  "explain.\n"
+	  "\n"
+	  "Examples:\n"
+	  "  holdfast lookup 192.0.2.7\n"
+	  "  holdfast lookup host.example.org\n"
+	  "  holdfast lookup 192.0.2.7 host.example.org --json | jq .addresses\n",
+	  OPTION_JSON | OPTION_CONFIG, lookup_command },
 	{ "doctor", "What this kernel offers, what is missing, what that costs", "holdfast doctor [--json]",
 	  "Tries for real what Holdfast needs of this machine, and reads the configuration.\n"
 	  "For each thing that is missing it says what that costs and what to do. Nothing\n"

@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "control/answer.h"
 #include "daemon/config.h"
+#include "daemon/resolvers.h"
 #include "holdfast/control.h"
 
 int offline_socket(const struct cli *cli, char **path, struct err *err)
@@ -32,6 +33,31 @@ int offline_key(const struct cli *cli, char **path, struct err *err)
 	if (rc == 0)
 		*path = TAKE(config.key);
 	return rc;
+}
+
+int offline_dns(const struct cli *cli, struct offline_dns *out, struct err *err)
+{
+	OWN(config_free) struct config config = { 0 };
+	int rc = config_load(&config, cli->config, err);
+
+	_Static_assert(LIMIT_RESOLVERS <= OFFLINE_RESOLVERS_MAX, "all of them have room");
+	if (rc < 0)
+		return rc;
+	*out = (struct offline_dns){ .off = config.dnssec == CONFIG_DNSSEC_OFF };
+	if (config.dnssec != CONFIG_DNSSEC_RECURSION) {
+		memcpy(out->resolvers, config.resolvers, config.resolver_count * sizeof(out->resolvers[0]));
+		out->count = config.resolver_count ? config.resolver_count
+						   : resolvers_local(out->resolvers, LIMIT_RESOLVERS);
+	}
+	out->anchors = TAKE(config.dnssec_anchors);
+	out->roots = TAKE(config.dnssec_roots);
+	return 0;
+}
+
+void offline_dns_free(struct offline_dns *dns)
+{
+	free(dns->anchors);
+	free(dns->roots);
 }
 
 int offline_policy_list(const struct cli *cli, json_t **answer, struct err *err)

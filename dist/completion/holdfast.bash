@@ -15,11 +15,12 @@ _holdfast() {
 		;;
 	esac
 	if ((COMP_CWORD == 1)); then
-		words='init run status peers explain watch connect forget policy directory publish doctor decode unload help version'
+		words='init run status peers explain watch connect forget policy directory publish lookup doctor decode unload help version'
 	elif [[ $current == -* ]]; then
 		case $command in
 		init) words='--dir --json --help' ;;
 		directory) words='--key --days --json --help' ;;
+		lookup) words='--config --json --help' ;;
 		publish) words='--nsupdate --config --json --help' ;;
 		run) words='--config --foreground --help' ;;
 		status | peers | explain | watch | connect | forget | doctor) words='--json --config --socket --help' ;;
@@ -40,7 +41,7 @@ _holdfast() {
 		case $command in
 		policy) words='list test' ;;
 		directory) words='show check add remove sign' ;;
-		help) words='init run status peers explain watch connect forget policy directory publish doctor decode unload help version' ;;
+		help) words='init run status peers explain watch connect forget policy directory publish lookup doctor decode unload help version' ;;
 		esac
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
