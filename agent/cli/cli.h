@@ -19,7 +19,8 @@ struct cli {
 	bool json;
 	bool foreground;
 	bool force;
-	bool nsupdate;	    /* of `publish` */
+	bool nsupdate; /* of `publish`, as the next */
+	bool check;
 	const char *config; /* NULL = default */
 	const char *socket; /* NULL = what the configuration says */
 	const char *keys;   /* of `decode`; NULL = none */

@@ -29,6 +29,7 @@ enum option_flag {
 	OPTION_DIR = 0x10000,
 	OPTION_DAYS = 0x20000,
 	OPTION_NSUPDATE = 0x40000,
+	OPTION_CHECK = 0x80000,
 };
 
 struct command {
@@ -154,7 +155,8 @@ static const struct command commands[] = {
 	  "  holdfast directory sign fleet --key minisign.key\n"
 	  "  holdfast directory check fleet --key minisign.pub\n",
 	  OPTION_JSON | OPTION_KEY | OPTION_DAYS, directory_command },
-	{ "publish", "The DNS records by which others find this host", "holdfast publish [NAME] [--nsupdate] [--json]",
+	{ "publish", "The DNS records by which others find this host",
+	  "holdfast publish [NAME] [--nsupdate|--check] [--json]",
 	  "Prints an IPSECKEY record with this host's key for each of its addresses, in the\n"
 	  "reverse tree, and for its name: NAME, or the host's own. They count for others\n"
 	  "in zones that are signed. By its name a host is found where the reverse tree\n"
@@ -162,11 +164,13 @@ static const struct command commands[] = {
 	  "\n"
 	  "  --nsupdate      as a script for nsupdate (RFC 2136). It adds and takes nothing\n"
 	  "                  away, so that an old key can stay while a new one spreads\n"
+	  "  --check         look whether others see them, signed; say what is missing.\n"
+	  "                  The exit code is 0 when each address can be found\n"
 	  "\n"
 	  "Examples:\n"
 	  "  holdfast publish host.example.org\n"
 	  "  holdfast publish --nsupdate | nsupdate -k /etc/bind/update.key\n",
-	  OPTION_JSON | OPTION_CONFIG | OPTION_NSUPDATE, publish_command },
+	  OPTION_JSON | OPTION_CONFIG | OPTION_NSUPDATE | OPTION_CHECK, publish_command },
 	{ "lookup", "What the DNS says about an address or a name, and what follows",
 	  "holdfast lookup ADDRESS|NAME [NAME] [--json]",
 	  "Asks for keys as an agent with this configuration would, or through its\n"
@@ -229,12 +233,19 @@ static const struct command commands[] = {
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static const struct option long_options[] = {
-	{ "json", no_argument, NULL, OPTION_JSON },	      { "config", required_argument, NULL, OPTION_CONFIG },
-	{ "socket", required_argument, NULL, OPTION_SOCKET }, { "foreground", no_argument, NULL, OPTION_FOREGROUND },
-	{ "force", no_argument, NULL, OPTION_FORCE },	      { "keys", required_argument, NULL, OPTION_KEYS },
-	{ "key", required_argument, NULL, OPTION_KEY },	      { "dir", required_argument, NULL, OPTION_DIR },
-	{ "days", required_argument, NULL, OPTION_DAYS },     { "nsupdate", no_argument, NULL, OPTION_NSUPDATE },
-	{ "help", no_argument, NULL, OPTION_HELP },	      { NULL, 0, NULL, 0 },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "config", required_argument, NULL, OPTION_CONFIG },
+	{ "socket", required_argument, NULL, OPTION_SOCKET },
+	{ "foreground", no_argument, NULL, OPTION_FOREGROUND },
+	{ "force", no_argument, NULL, OPTION_FORCE },
+	{ "keys", required_argument, NULL, OPTION_KEYS },
+	{ "key", required_argument, NULL, OPTION_KEY },
+	{ "dir", required_argument, NULL, OPTION_DIR },
+	{ "days", required_argument, NULL, OPTION_DAYS },
+	{ "nsupdate", no_argument, NULL, OPTION_NSUPDATE },
+	{ "check", no_argument, NULL, OPTION_CHECK },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ NULL, 0, NULL, 0 },
 };
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -410,6 +421,7 @@ static int read_options(struct cli *cli, const struct command *command, int argc
 		cli->foreground |= flag == OPTION_FOREGROUND;
 		cli->force |= flag == OPTION_FORCE;
 		cli->nsupdate |= flag == OPTION_NSUPDATE;
+		cli->check |= flag == OPTION_CHECK;
 		cli->config = flag == OPTION_CONFIG ? optarg : cli->config;
 		cli->socket = flag == OPTION_SOCKET ? optarg : cli->socket;
 		cli->keys = flag == OPTION_KEYS ? optarg : cli->keys;

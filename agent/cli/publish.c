@@ -95,10 +95,12 @@ int publish_command(const struct cli *cli, int argc, char **argv)
 
 	if (argc > 1)
 		return cli_usage("publish", "publish takes one name");
-	if (cli->nsupdate && cli->json)
-		return cli_usage("publish", "--nsupdate and --json are two forms of the same: give one");
+	if (cli->nsupdate && (cli->json || cli->check))
+		return cli_usage("publish", "--nsupdate makes a script: leave --%s away", cli->json ? "json" : "check");
 	if (collect(&publish, cli, argc ? argv[0] : NULL, &err) < 0)
 		return cli_fail(cli, &err);
+	if (cli->check)
+		return publish_check(cli, &publish);
 	if (cli->json)
 		write_json(&publish);
 	else if (cli->nsupdate)

@@ -19,7 +19,12 @@ struct publish_record {
 struct publish {
 	struct self self;
 	struct publish_record record[PUBLISH_RECORDS_MAX];
-	size_t count;
+	size_t count; /* addresses first, in the order of self */
 };
+
+struct cli;
+
+/* publish_check looks whether others see the records, says what is missing, and returns the exit code. */
+int publish_check(const struct cli *cli, const struct publish *publish);
 
 #endif

@@ -21,7 +21,7 @@ _holdfast() {
 		init) words='--dir --json --help' ;;
 		directory) words='--key --days --json --help' ;;
 		lookup) words='--config --json --help' ;;
-		publish) words='--nsupdate --config --json --help' ;;
+		publish) words='--nsupdate --check --config --json --help' ;;
 		run) words='--config --foreground --help' ;;
 		status | peers | explain | watch | connect | forget | doctor) words='--json --config --socket --help' ;;
 		policy) words='--json --config --socket --help' ;;
