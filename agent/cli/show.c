@@ -173,6 +173,8 @@ static void show_keying(const json_t *ike, const json_t *discovery)
 		{ "dns_remembered", "addresses remembered from DNSSEC" },
 		{ "dns_asking", "being asked for now" },
 		{ "dns_refused", "not asked, because too many were" },
+		{ "hints", "names heard that addresses may have" },
+		{ "hints_refused", "names not taken: a resolver's answers had too many" },
 	};
 	long long expires = client_number(discovery, "directory_expires"), left = expires - (long long)time(NULL);
 	char list[LIST_MAX] = "", span[PRINT_SPAN_MAX];

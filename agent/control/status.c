@@ -241,19 +241,19 @@ static void add_keying(json_t *out, const struct status_keying *keying)
 				      "blocks", (int)ike->blocks, "blocks_max", (int)ike->blocks_max, "messages",
 				      counters_json(ike, ike_counters, COUNT(ike_counters)), "ended",
 				      ended_json(ike->down), "lifetimes", lifetimes_json(&keying->lifetimes)));
-	json_object_set_new(out, "discovery",
-			    json_pack("{sI sI sI so sI sI sI sI sI sI sI sI sI}", "pinned", (json_int_t)keying->pinned,
-				      "listed", (json_int_t)keying->listed, "directory_serial",
-				      (json_int_t)keying->directory_serial, "directory_expires",
-				      keying->directory_expires_s
-					      ? json_integer((json_int_t)keying->directory_expires_s)
-					      : json_null(),
-				      "directories_rejected", (json_int_t)keying->directories_rejected, "known",
-				      (json_int_t)keying->known, "asked", (json_int_t)keying->asked, "keys",
-				      (json_int_t)keying->keys, "no_key", (json_int_t)keying->no_key, "failed",
-				      (json_int_t)keying->failed, "dns_remembered", (json_int_t)keying->dns_remembered,
-				      "dns_asking", (json_int_t)keying->dns_asking, "dns_refused",
-				      (json_int_t)keying->dns_refused));
+	json_object_set_new(
+		out, "discovery",
+		json_pack("{sI sI sI so sI sI sI sI sI sI sI sI sI sI sI}", "pinned", (json_int_t)keying->pinned,
+			  "listed", (json_int_t)keying->listed, "directory_serial",
+			  (json_int_t)keying->directory_serial, "directory_expires",
+			  keying->directory_expires_s ? json_integer((json_int_t)keying->directory_expires_s)
+						      : json_null(),
+			  "directories_rejected", (json_int_t)keying->directories_rejected, "known",
+			  (json_int_t)keying->known, "asked", (json_int_t)keying->asked, "keys",
+			  (json_int_t)keying->keys, "no_key", (json_int_t)keying->no_key, "failed",
+			  (json_int_t)keying->failed, "dns_remembered", (json_int_t)keying->dns_remembered,
+			  "dns_asking", (json_int_t)keying->dns_asking, "dns_refused", (json_int_t)keying->dns_refused,
+			  "hints", (json_int_t)keying->hints, "hints_refused", (json_int_t)keying->hints_refused));
 }
 
 /* json_pack's "o" takes over each part, and frees them all when one is NULL. */

@@ -38,6 +38,7 @@ struct status_keying {
 	uint64_t asked, keys, no_key, failed; /* questions to discovery, and what came of them */
 	uint64_t pinned, listed, known;	      /* hosts; known: reached securely before */
 	uint64_t directory_serial, directory_expires_s, directories_rejected;
+	uint64_t hints, hints_refused;			  /* names that addresses may have */
 	uint64_t dns_remembered, dns_asking, dns_refused; /* addresses that DNSSEC was asked for */
 };
 

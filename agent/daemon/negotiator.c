@@ -210,6 +210,8 @@ static void report(void *arg, struct status *status)
 		.dns_remembered = found.dns_findings,
 		.dns_asking = found.dns_hunts,
 		.dns_refused = found.dns_refused,
+		.hints = found.hints,
+		.hints_refused = found.hints_refused,
 	};
 }
 

@@ -389,6 +389,13 @@ void discover_count(const struct discover *discover, struct discover_counts *out
 		out->dns_hunts = seek.hunts;
 		out->dns_refused = seek.refused;
 	}
+	if (discover->hints) {
+		struct hints_counts hints;
+
+		hints_count(discover->hints, &hints);
+		out->hints = hints.used + hints.file;
+		out->hints_refused = hints.refused;
+	}
 	out->hosts_pinned = hosts_count(discover->pins);
 	out->hosts_listed = current ? hosts_count(current->hosts) : 0;
 	out->directory_serial = current ? current->serial : 0;

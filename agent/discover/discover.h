@@ -100,6 +100,7 @@ struct discover_counts {
 	uint64_t rejected;		  /* directories refused */
 	uint64_t dns_findings, dns_hunts; /* addresses that DNSSEC was asked for: remembered, and being asked */
 	uint64_t dns_refused;		  /* not asked, because too many were */
+	uint64_t hints, hints_refused;	  /* names that addresses may have; of a resolver that said too many */
 };
 
 void discover_count(const struct discover *discover, struct discover_counts *out);
