@@ -9,23 +9,32 @@
 #define SETTLED (150 * NSTIME_S) /* refused rekeys come again after 15 s, losers and replaced ones go within 30 s */
 
 const struct collision collisions[] = {
-	{ "both connect", { WISH_CONNECT, WISH_CONNECT }, false, 1, 1, 1, 1, 2 },
-	{ "both connect, slow kernels", { WISH_CONNECT, WISH_CONNECT }, true, 1, 1, 1, 0, 1 },
-	{ "one connects", { WISH_CONNECT, WISH_NOTHING }, true, 1, 1, 1, 2, 3 },
-	{ "both rekey the Child SA", { WISH_REKEY_CHILD, WISH_REKEY_CHILD }, false, 1, 1, 1, 2, 3 },
-	{ "both rekey the Child SA, slow kernels", { WISH_REKEY_CHILD, WISH_REKEY_CHILD }, true, 1, 1, 1, 1, 2 },
-	{ "both rekey the IKE SA", { WISH_REKEY_SA, WISH_REKEY_SA }, false, 1, 1, 1, 2, 3 },
-	{ "Child rekey, Child delete", { WISH_REKEY_CHILD, WISH_CLOSE_CHILD }, true, 1, 0, 1, 2, 3 },
-	{ "Child delete, Child rekey", { WISH_CLOSE_CHILD, WISH_REKEY_CHILD }, true, 1, 0, 1, 2, 3 },
-	{ "Child rekey, IKE rekey", { WISH_REKEY_CHILD, WISH_REKEY_SA }, true, 1, 1, 1, 2, 3 },
-	{ "IKE rekey, Child rekey", { WISH_REKEY_SA, WISH_REKEY_CHILD }, true, 1, 1, 1, 2, 3 },
-	{ "IKE rekey, Child delete", { WISH_REKEY_SA, WISH_CLOSE_CHILD }, false, 1, 0, 0, 2, 3 },
-	{ "IKE rekey, IKE delete", { WISH_REKEY_SA, WISH_CLOSE_SA }, false, 0, 0, 0, 2, 3 },
-	{ "IKE delete, IKE rekey", { WISH_CLOSE_SA, WISH_REKEY_SA }, false, 0, 0, 0, 2, 3 },
-	{ "Child rekey, IKE delete", { WISH_REKEY_CHILD, WISH_CLOSE_SA }, true, 0, 0, 0, 2, 3 },
-	{ "both delete the Child SA", { WISH_CLOSE_CHILD, WISH_CLOSE_CHILD }, false, 1, 0, 0, 2, 3 },
-	{ "both delete the IKE SA", { WISH_CLOSE_SA, WISH_CLOSE_SA }, false, 0, 0, 0, 3, 4 },
-	{ "Child delete, IKE delete", { WISH_CLOSE_CHILD, WISH_CLOSE_SA }, false, 0, 0, 0, 2, 3 },
+	{ "both connect", { WISH_CONNECT, WISH_CONNECT }, false, 1, 1, 1, 1, 2, false },
+	{ "both connect, slow kernels", { WISH_CONNECT, WISH_CONNECT }, true, 1, 1, 1, 0, 1, false },
+	{ "one connects", { WISH_CONNECT, WISH_NOTHING }, true, 1, 1, 1, 2, 3, false },
+	{ "both rekey the Child SA", { WISH_REKEY_CHILD, WISH_REKEY_CHILD }, false, 1, 1, 1, 2, 3, false },
+	{ "both rekey the Child SA, slow kernels", { WISH_REKEY_CHILD, WISH_REKEY_CHILD }, true, 1, 1, 1, 1, 2, false },
+	{ "both rekey the IKE SA", { WISH_REKEY_SA, WISH_REKEY_SA }, false, 1, 1, 1, 2, 3, false },
+	{ "Child rekey, Child delete", { WISH_REKEY_CHILD, WISH_CLOSE_CHILD }, true, 1, 0, 1, 2, 3, false },
+	{ "Child delete, Child rekey", { WISH_CLOSE_CHILD, WISH_REKEY_CHILD }, true, 1, 0, 1, 2, 3, false },
+	{ "Child rekey, IKE rekey", { WISH_REKEY_CHILD, WISH_REKEY_SA }, true, 1, 1, 1, 2, 3, false },
+	{ "IKE rekey, Child rekey", { WISH_REKEY_SA, WISH_REKEY_CHILD }, true, 1, 1, 1, 2, 3, false },
+	{ "IKE rekey, Child delete", { WISH_REKEY_SA, WISH_CLOSE_CHILD }, false, 1, 0, 0, 2, 3, false },
+	{ "IKE rekey, IKE delete", { WISH_REKEY_SA, WISH_CLOSE_SA }, false, 0, 0, 0, 2, 3, false },
+	{ "IKE delete, IKE rekey", { WISH_CLOSE_SA, WISH_REKEY_SA }, false, 0, 0, 0, 2, 3, false },
+	{ "Child rekey, IKE delete", { WISH_REKEY_CHILD, WISH_CLOSE_SA }, true, 0, 0, 0, 2, 3, false },
+	{ "both delete the Child SA", { WISH_CLOSE_CHILD, WISH_CLOSE_CHILD }, false, 1, 0, 0, 2, 3, false },
+	{ "both delete the IKE SA", { WISH_CLOSE_SA, WISH_CLOSE_SA }, false, 0, 0, 0, 3, 4, false },
+	{ "Child delete, IKE delete", { WISH_CLOSE_CHILD, WISH_CLOSE_SA }, false, 0, 0, 0, 2, 3, false },
+	{ "KEM: Child rekey", { WISH_REKEY_CHILD, WISH_NOTHING }, true, 1, 1, 1, 2, 3, true },
+	{ "KEM: IKE rekey", { WISH_REKEY_SA, WISH_NOTHING }, false, 1, 1, 1, 2, 3, true },
+	{ "KEM: both rekey the Child SA", { WISH_REKEY_CHILD, WISH_REKEY_CHILD }, true, 1, 1, 1, 2, 3, true },
+	{ "KEM: both rekey the IKE SA", { WISH_REKEY_SA, WISH_REKEY_SA }, false, 1, 1, 1, 2, 3, true },
+	{ "KEM: Child rekey, Child delete", { WISH_REKEY_CHILD, WISH_CLOSE_CHILD }, true, 1, 0, 1, 2, 3, true },
+	{ "KEM: Child rekey, IKE rekey", { WISH_REKEY_CHILD, WISH_REKEY_SA }, true, 1, 1, 1, 2, 3, true },
+	{ "KEM: Child rekey, IKE delete", { WISH_REKEY_CHILD, WISH_CLOSE_SA }, true, 0, 0, 0, 3, 4, true },
+	{ "KEM: IKE rekey, Child delete", { WISH_REKEY_SA, WISH_CLOSE_CHILD }, false, 1, 0, 0, 2, 3, true },
+	{ "KEM: IKE rekey, IKE delete", { WISH_REKEY_SA, WISH_CLOSE_SA }, false, 0, 0, 0, 3, 4, true },
 };
 const unsigned int collision_count = sizeof(collisions) / sizeof(collisions[0]);
 
@@ -124,9 +133,12 @@ static void wish(struct world *world, unsigned int index, enum wish what)
 
 static void plan(struct world *world, struct ike_options *options, unsigned int host)
 {
-	(void)world;
+	static const uint16_t kem[] = { KE_MLKEM768, 0 }, none[] = { 0 };
+
 	(void)host;
 	options->sas_max = 8;
+	options->profile.add_kex = world->kem ? kem : none;
+	options->fragment_size = 2000; /* a message is a datagram: snapshots are not taken of halves */
 }
 
 struct world *case_start(const struct collision *collision, bool trace)
@@ -137,6 +149,7 @@ struct world *case_start(const struct collision *collision, bool trace)
 	if (!world)
 		return NULL;
 	world->manual = true;
+	world->kem = collision->kem;
 	world->trace = trace;
 	world_start(world, 1, 2, plan);
 	if (collision->wish[0] != WISH_CONNECT) {

@@ -15,6 +15,7 @@ struct collision {
 	unsigned int least, most; /* Child SAs left, the same number at each end */
 	unsigned int faults,
 		deep_faults; /* drops, doubles and early timers on one way through, in `make check` and deep */
+	bool kem;	     /* rekeys with an additional key exchange */
 };
 
 extern const struct collision collisions[];

@@ -170,6 +170,7 @@ struct world {
 	bool trace, calm;	 /* calm: faults are over */
 	bool settled;		 /* nothing may go down any more */
 	bool manual;		 /* explore.c holds the wire and the agenda */
+	bool kem;		 /* its hosts have an additional key exchange */
 	char failure[512];	 /* "" = none */
 	unsigned int host_count; /* with impostors */
 	struct host hosts[HOSTS_MAX];
