@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Findings, see seek.h. A finding is in the table from its first question on; while a hunt for it is under way it stays there.
+ * Questions, those who wait for their answers, and when they are asked again, see seek.h.
  */
 #include "discover/seek.h"
 
@@ -9,11 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "base/own.h"
-#include "base/table.h"
+#include "discover/finding.h"
 #include "discover/hunt.h"
 
 #define TICK_S 1
@@ -27,38 +26,15 @@ struct waiter {
 	uint64_t question;
 };
 
-struct finding {
-	struct seek *seek;
-	struct hf_addr addr;
-	uint32_t place;
-	bool hunted, told; /* a hunt is under way; and nobody waits for it any more */
-	bool busy;	   /* those who wait are being told */
-	struct waiter *waiters;
-	struct event *limit; /* of waiting */
-	bool known;	     /* what follows was found out once */
-	bool unsure, bogus;
-	enum discover_outcome outcome;
-	enum discover_trust trust;
-	unsigned int failures;	/* in a row */
-	uint64_t end_s, used_s; /* CLOCK_MONOTONIC */
-	struct keyset *keys;	/* NULL = none */
-	char *name;		/* NULL = none */
-	char reason[JUDGE_REASON_MAX];
-};
-
 struct seek {
 	struct seek_options options;
 	struct event_base *base;
 	struct event *tick;
 	struct dns *dns;
-	struct table table;
-	void *table_memory;
-	struct finding *findings[SEEK_FINDINGS_MAX];
-	size_t count; /* they are the first ones */
-	size_t part;  /* that the next tick looks at */
+	struct findings all;
+	size_t part; /* that the next tick looks at */
 	unsigned int hunts, waiters;
 	uint64_t refused;
-	uint64_t chance;
 	bool closing;
 };
 
@@ -68,81 +44,6 @@ static uint64_t monotonic_s(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec;
-}
-
-/* ---- findings --------------------------------------------------------------------------------- */
-
-static struct finding *find(const struct seek *seek, const struct hf_addr *addr)
-{
-	const struct hf_pair key = { .remote = *addr };
-	uint32_t place;
-
-	return table_find(&seek->table, &key, &place) ? seek->findings[place] : NULL;
-}
-
-static bool is_free(const struct finding *finding)
-{
-	return !finding->hunted && !finding->waiters && !finding->busy;
-}
-
-static void drop(struct seek *seek, struct finding *finding)
-{
-	const struct hf_pair key = { .remote = finding->addr };
-	struct finding *last = seek->findings[--seek->count];
-	const struct hf_pair moved = { .remote = last->addr };
-
-	table_del(&seek->table, &key);
-	if (last != finding) {
-		last->place = finding->place;
-		seek->findings[last->place] = last;
-		table_put(&seek->table, &moved, last->place);
-	}
-	if (finding->limit)
-		event_free(finding->limit);
-	free(finding->keys);
-	free(finding->name);
-	free(finding);
-}
-
-/* One that nobody can foresee: who fills the table must not choose what goes. */
-static size_t random_below(struct seek *seek, size_t bound)
-{
-	seek->chance ^= seek->chance << 13;
-	seek->chance ^= seek->chance >> 7;
-	seek->chance ^= seek->chance << 17;
-	return (size_t)(seek->chance % bound);
-}
-
-static bool make_room(struct seek *seek)
-{
-	for (int tries = 0; seek->count == SEEK_FINDINGS_MAX && tries < 16; tries++) {
-		struct finding *finding = seek->findings[random_below(seek, seek->count)];
-
-		if (is_free(finding))
-			drop(seek, finding);
-	}
-	return seek->count < SEEK_FINDINGS_MAX;
-}
-
-static struct finding *find_or_add(struct seek *seek, const struct hf_addr *addr)
-{
-	const struct hf_pair key = { .remote = *addr };
-	struct finding *finding = find(seek, addr);
-
-	if (finding || !make_room(seek))
-		return finding;
-	finding = calloc(1, sizeof(*finding));
-	if (!finding)
-		return NULL;
-	if (table_put(&seek->table, &key, (uint32_t)seek->count) < 0) {
-		free(finding);
-		return NULL;
-	}
-	finding->seek = seek;
-	finding->addr = *addr;
-	finding->place = (uint32_t)seek->count;
-	seek->findings[seek->count++] = finding;
-	return finding;
 }
 
 /* ---- answers ---------------------------------------------------------------------------------- */
@@ -278,8 +179,8 @@ static bool is_network_busy(const struct seek *seek, const struct hf_addr *addr)
 {
 	unsigned int hunts = 0;
 
-	for (size_t i = 0; seek->hunts >= SEEK_NETWORK_MAX && i < seek->count; i++)
-		hunts += seek->findings[i]->hunted && same_network(&seek->findings[i]->addr, addr);
+	for (size_t i = 0; seek->hunts >= SEEK_NETWORK_MAX && i < seek->all.count; i++)
+		hunts += seek->all.finding[i]->hunted && same_network(&seek->all.finding[i]->addr, addr);
 	return hunts >= SEEK_NETWORK_MAX;
 }
 
@@ -325,7 +226,7 @@ static bool wait_for(struct finding *finding, uint64_t question)
 
 void seek_ask(struct seek *seek, uint64_t question, const struct hf_addr *addr)
 {
-	struct finding *finding = find_or_add(seek, addr);
+	struct finding *finding = findings_add(&seek->all, addr);
 	uint64_t now_s = monotonic_s();
 
 	if (!finding) {
@@ -346,43 +247,34 @@ void seek_ask(struct seek *seek, uint64_t question, const struct hf_addr *addr)
 
 static void look(struct seek *seek, struct finding *finding, uint64_t now_s)
 {
-	if (!is_free(finding) || now_s <= finding->end_s)
+	if (!finding_is_free(finding) || now_s <= finding->end_s)
 		return;
 	if (finding->keys && now_s < finding->used_s + IN_USE_S)
 		start_hunt(seek, finding);
 	else if (now_s > finding->end_s + KEPT_S)
-		drop(seek, finding);
+		findings_drop(&seek->all, finding);
 }
 
 /* From the end, since a drop moves the last one here. */
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct seek *seek = arg;
-	size_t low = seek->count * seek->part / TICK_PARTS, high = seek->count * (seek->part + 1) / TICK_PARTS;
+	size_t low = seek->all.count * seek->part / TICK_PARTS, high = seek->all.count * (seek->part + 1) / TICK_PARTS;
 	uint64_t now_s = monotonic_s();
 
 	(void)fd;
 	(void)what;
 	for (size_t i = high; i > low; i--)
-		if (i <= seek->count)
-			look(seek, seek->findings[i - 1], now_s);
+		if (i <= seek->all.count)
+			look(seek, seek->all.finding[i - 1], now_s);
 	seek->part = (seek->part + 1) % TICK_PARTS;
 }
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
-void seek_forget(struct seek *seek)
-{
-	for (size_t i = seek->count; i > 0; i--) {
-		seek->findings[i - 1]->end_s = 0;
-		if (is_free(seek->findings[i - 1]) && !seek->findings[i - 1]->keys)
-			drop(seek, seek->findings[i - 1]);
-	}
-}
-
 void seek_count(const struct seek *seek, struct seek_counts *out)
 {
-	*out = (struct seek_counts){ seek->count, seek->hunts, seek->refused };
+	*out = (struct seek_counts){ seek->all.count, seek->hunts, seek->refused };
 }
 
 void seek_close(struct seek *seek)
@@ -393,11 +285,11 @@ void seek_close(struct seek *seek)
 	dns_close(seek->dns);
 	if (seek->tick)
 		event_free(seek->tick);
-	while (seek->count) {
-		tell_waiters(seek->findings[seek->count - 1], false);
-		drop(seek, seek->findings[seek->count - 1]);
+	while (seek->all.count) {
+		tell_waiters(seek->all.finding[seek->all.count - 1], false);
+		findings_drop(&seek->all, seek->all.finding[seek->all.count - 1]);
 	}
-	free(seek->table_memory);
+	findings_clear(&seek->all);
 	free(seek);
 }
 
@@ -410,18 +302,13 @@ int seek_open(struct seek **out, const struct seek_options *options, struct even
 {
 	const struct timeval tick = { .tv_sec = TICK_S };
 	OWN(own_seek) struct seek *seek = calloc(1, sizeof(*seek));
-	uint8_t seed[SIPHASH_KEY];
 	int rc;
 
-	if (seek)
-		seek->table_memory = calloc(1, table_memory(SEEK_FINDINGS_MAX));
-	if (!seek || !seek->table_memory)
+	if (!seek)
 		return err_set(err, -ENOMEM, "out of memory");
-	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed) ||
-	    getrandom(&seek->chance, sizeof(seek->chance), 0) != sizeof(seek->chance))
-		return err_set(err, -EIO, "no random numbers from the kernel");
-	seek->chance |= 1;
-	table_init(&seek->table, seek->table_memory, SEEK_FINDINGS_MAX, seed);
+	rc = findings_init(&seek->all, seek, err);
+	if (rc < 0)
+		return rc;
 	seek->options = *options;
 	seek->base = base;
 	rc = dns_open(&seek->dns, &options->dns, base, err);

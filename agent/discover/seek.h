@@ -37,9 +37,6 @@ void seek_close(struct seek *seek);
 /* seek_ask: the answer comes through the callback, from inside this call when it is remembered. */
 void seek_ask(struct seek *seek, uint64_t question, const struct hf_addr *addr);
 
-/* seek_forget drops all findings: other resolvers may say something else. */
-void seek_forget(struct seek *seek);
-
 struct seek_counts {
 	uint64_t findings, hunts, refused;
 };
