@@ -155,7 +155,7 @@ need() {
 lab_hold() { # NAME [no-ipv6]
 	local name=$1
 	shift
-	"$HFPROBE" hold "$WORK/.ready.$name" "$@" >"$WORK/hold-$name.log" 2>&1 </dev/null &
+	exec "$HFPROBE" hold "$WORK/.ready.$name" "$@" >"$WORK/hold-$name.log" 2>&1 </dev/null &
 	LAB_PID[$name]=$!
 }
 
@@ -286,7 +286,8 @@ bg() {
 	lab_host "$h"
 	shift 2
 	! is_running "$name" || fail "bg: $name runs already"
-	nsenter -t "${LAB_PID[$h]}" -n -m -- "$@" >"$WORK/$name.log" 2>&1 </dev/null &
+	# exec: the shell would start it as a child of the child, whose end bash 5.2 now and then has "no record" of.
+	exec nsenter -t "${LAB_PID[$h]}" -n -m -- "$@" >"$WORK/$name.log" 2>&1 </dev/null &
 	LAB_BG[$name]=$!
 }
 
