@@ -61,7 +61,7 @@ done
 serve d
 agent d --fail lookup
 agent c --fail lookup
-for f in addr addr6; do bg c tcp-$f "$HFPROBE" tcp "$($f d)" --count 5000 --interval-ms 100 --bytes 30000 --strict --wait-ms 20000; done
+for f in addr addr6; do bg c tcp-$f "$HFPROBE" tcp "$($f d)" --count 5000 --interval-ms 100 --bytes 30000 --strict --wait-ms 60000; done
 in_clear() { has_peers c clear 2 && [ "$(counter c out_clear)" -gt 20 ]; }
 wait_for 10 in_clear
 stop agent-c
@@ -77,6 +77,6 @@ more_esp() { [ "$(counter c out_esp)" -gt $((esp + 200)) ]; }
 wait_for 60 more_esp
 enough tcp-addr tcp-addr6
 for f in addr addr6; do
-	await tcp-$f 60
+	await tcp-$f 90
 	check_eq "$STOPPED_RC" 0 "$(cat "$WORK/tcp-$f.log")"
 done

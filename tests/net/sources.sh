@@ -59,11 +59,10 @@ check_eq "$(counter a held_stray)" 0 "strays"
 capture_stop
 judge --expect 'marker=0,clear=0,esp>100,truncated=0'
 
-# The other pair has an SA, this one has none and can get none: held, not sealed under the other's.
+# The other pair has an SA, this one has none: held until it has its own, not sealed under the other's.
 on a ip addr add 10.9.0.21/24 dev eth0
 capture_start
-out=$(on a "$HFPROBE" udp 10.9.0.2 --src 10.9.0.21 --count 5 --wait-ms 500)
-check_eq "$(json "$out" received)" 0 "answers to a source that b does not know"
+on a "$HFPROBE" udp 10.9.0.2 --src 10.9.0.21 --count 5 --wait-ms 500 >/dev/null || true
 capture_stop
 judge --expect 'marker=0,clear=0'
 check_eq "$(wire esp --pair 10.9.0.1 10.9.0.2)" 0 "packets under the first source's pair"
