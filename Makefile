@@ -96,7 +96,9 @@ IKEPEER     := $(if $(PEER_SRC),$(B)/tests/ikepeer)
 # Two programs over one world of engines: by seed, and by every order of messages.
 SIM_PROGS   := $(if $(filter agent/ike/engine.c,$(AGENT_SRC)),$(patsubst %.c,$(B)/%,$(wildcard tests/sim/sim.c tests/sim/explore.c)))
 SIM_SRC     := $(filter-out tests/sim/sim.c tests/sim/explore.c,$(wildcard tests/sim/*.c)) tests/unit/kem_standin.c
-NET_PROGS   := $(LAB_PROGS) $(PROBE) $(FIXEDKEY) $(IKEPEER)
+# What user-mode Linux needs preloaded on newer processors; it is there for this architecture only.
+UML_HELP    := $(if $(filter x86_64,$(ARCH)),$(patsubst tests/%.c,$(B)/tests/%.so,$(wildcard tests/lab/uml/*.c)))
+NET_PROGS   := $(LAB_PROGS) $(PROBE) $(FIXEDKEY) $(IKEPEER) $(UML_HELP)
 TEST_SRC    := $(filter-out %.bpf.c,$(wildcard tests/unit/*.c tests/bpf/*.c tests/bench/*.c tests/sim/*.c)) $(LAB_SRC) $(PROBE_SRC) $(KEY_SRC) $(PEER_SRC)
 
 OBJS := $(call objs,$(AGENT_SRC) $(TEST_SRC))
@@ -157,6 +159,9 @@ $(BENCH_PROGS): $(B)/tests/%: $(B)/obj/tests/%.o $(call objs,$(call helper_src,b
 	$(call link)
 $(LAB_PROGS): $(B)/tests/%: $(B)/obj/tests/%.o
 	$(call link,$(PCAP))
+$(UML_HELP): $(B)/tests/%.so: tests/%.c $(B)/.flags
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -std=gnu11 -Wall -Wextra $(WERROR) -D_GNU_SOURCE -O2 -fPIC -shared -o $@ $<
 $(B)/tests/lab/hfprobe: $(call objs,$(PROBE_SRC))
 	$(call link)
 $(B)/tests/fixedkey: $(call objs,$(KEY_SRC)) $(LIB)
