@@ -153,7 +153,7 @@ void auth_on_response(struct ike *ike, struct received *in, uint64_t now)
 		take_child(ike, sa, &child, now);
 	}
 	secret_wipe(&child, sizeof(child));
-	crossing_settle(ike, sa, false, now);
+	crossing_settle(ike, sa, now);
 	send_next(ike, sa, now);
 	sa_schedule(ike, sa);
 }

@@ -112,7 +112,6 @@ static void respond(struct ike *ike, struct sa *sa, struct kid *kid, uint64_t no
 {
 	struct work *work = sa_work(ike, sa);
 	struct message message;
-	bool initial_contact = work->initial_contact;
 
 	if (write_response(ike, sa, &message, kid)) {
 		/* We cannot prove who we are: no SA, and the peer is told no more than that. */
@@ -131,7 +130,7 @@ static void respond(struct ike *ike, struct sa *sa, struct kid *kid, uint64_t no
 	ike->counts.responded++;
 	sa_established(ike, sa, now);
 	sa_enter_pair(ike, sa);
-	crossing_settle(ike, sa, initial_contact, now);
+	crossing_settle(ike, sa, now);
 	send_next(ike, sa, now);
 	sa_schedule(ike, sa);
 }
@@ -157,9 +156,10 @@ void auth_on_responder_answer(struct ike *ike, struct sa *sa, uint64_t now)
 	}
 	quota_refund(ike, 2 * kex->cost, now);
 	auth_read_crash_token(sa, &chain);
-	work->initial_contact = chain_notify(&chain, NOTIFY_INITIAL_CONTACT) != NULL;
 	sa->told_up = true;
 	output_up(ike, sa, (struct ike_identity){ .type = id.type, .data = id.data });
+	if (chain_notify(&chain, NOTIFY_INITIAL_CONTACT))
+		crossing_restarted(ike, sa, now);
 	rc = start_child(ike, sa, &chain, now);
 	if (rc) {
 		work->child_error = (uint16_t)rc;

@@ -76,11 +76,25 @@ static bool is_attempt(const struct sa *sa)
 	return sa->state == SA_INIT_SENT && !sa->mother;
 }
 
-void crossing_settle(struct ike *ike, struct sa *sa, bool initial_contact, uint64_t now)
+void crossing_restarted(struct ike *ike, struct sa *sa, uint64_t now)
 {
 	struct hf_pair pair = sa_pair(sa);
 	struct sa *other = sa_first_of_pair(ike, &pair), *next;
-	bool initial = initial_contact && sa->auth != IKE_AUTH_NULL; /* RFC 7619 2.3 */
+
+	if (sa->auth == IKE_AUTH_NULL)
+		return; /* RFC 7619 2.3 */
+	for (; other; other = next) {
+		next = sa_at(ike, other->next_of_pair);
+		if (other != sa && other->state == SA_ESTABLISHED && is_same_peer(sa, other) &&
+		    other->established_ns + IKE_INITIAL_CONTACT_AGE < sa->started_ns)
+			sa_drop(ike, other, IKE_PEER_RESTARTED, now);
+	}
+}
+
+void crossing_settle(struct ike *ike, struct sa *sa, uint64_t now)
+{
+	struct hf_pair pair = sa_pair(sa);
+	struct sa *other = sa_first_of_pair(ike, &pair), *next;
 
 	for (; other; other = next) {
 		next = sa_at(ike, other->next_of_pair);
@@ -97,11 +111,6 @@ void crossing_settle(struct ike *ike, struct sa *sa, bool initial_contact, uint6
 			crossing_lose(ike, other, now);
 			other->wants |= WANT_CLOSE;
 			send_next(ike, other, now);
-			continue;
-		}
-		if (initial && is_same_peer(sa, other) &&
-		    other->established_ns + IKE_INITIAL_CONTACT_AGE < sa->started_ns) {
-			sa_drop(ike, other, IKE_PEER_RESTARTED, now); /* U4 */
 			continue;
 		}
 		if ((sa->started_ns > other->established_ns + IKE_INITIAL_CONTACT_AGE ||

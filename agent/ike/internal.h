@@ -237,7 +237,6 @@ struct work {
 	uint32_t old_kid;	  /* being replaced */
 	uint32_t rival;		  /* ours: what the peer's rekey of the same made meanwhile */
 	bool supplants;		  /* the peer made a further one without REKEY_SA */
-	bool initial_contact;	  /* the peer said so */
 	uint16_t child_error;	  /* notify that answers instead of a Child SA */
 	uint8_t spi_new[SPI_LEN]; /* rekey of an IKE SA: ours */
 	/* What a CREATE_CHILD_SA has brought so far, while its IKE_FOLLOWUP_KE is awaited (followup.c); peer_nonce above. */
@@ -523,7 +522,12 @@ void child_encap(struct child *child, const struct sa *sa);
 /* ---- crossing.c ---- */
 
 /* crossing_settle: the SA was just established; what of the same peers is superfluous now (docs/COLLISIONS.md 1). May not drop `sa`. */
-void crossing_settle(struct ike *ike, struct sa *sa, bool initial_contact, uint64_t now);
+void crossing_settle(struct ike *ike, struct sa *sa, uint64_t now);
+/*
+ * crossing_restarted: the peer has proved itself and says that it has no other SA (U4): those of before go, before there are new ones. What is
+ * sent meanwhile waits; sealed with one of them, the peer could not open it.
+ */
+void crossing_restarted(struct ike *ike, struct sa *sa, uint64_t now);
 /* crossing_gone: the SA ends; one that lost against it is needed again, if it is still there. */
 void crossing_gone(struct ike *ike, const struct sa *sa, uint64_t now);
 /* crossing_lose: it is not used for sending any more, and goes. */

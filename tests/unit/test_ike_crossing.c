@@ -109,6 +109,12 @@ static void test_u4_initial_contact(void **state)
 		connect = (struct ike_connect){ .path = duo_path(&duo, 0), .initial_contact = true };
 		ike_connect(duo.host[0].ike, &connect, duo.now);
 		duo_drain(&duo, 0);
+		/* The old ones go before the new ones are answered: what is sent meanwhile nobody could open. */
+		duo.host[1].hold_install = true;
+		duo_run(&duo);
+		assert_int_equal(duo.host[1].waiting_count, 1);
+		assert_int_equal(duo.host[1].child_downs, old);
+		duo_release_install(&duo, 1);
 		duo_run(&duo);
 		assert_int_equal(duo_counts(&duo, 1).down[IKE_PEER_RESTARTED], old);
 		assert_int_equal(pool_get(&duo.host[1].ike->sas, before) == NULL, old);
