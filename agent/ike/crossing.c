@@ -25,7 +25,7 @@ static void each_kid(struct ike *ike, struct sa *sa, void (*f)(struct ike *ike, 
 		f(ike, kid);
 }
 
-/* U6: it is not used for sending any more. Its creator deletes it after 1 to 2 s, the other end waits for that. */
+/* U6: it is not used for sending any more. Its creator deletes it after 1 to 2 s; the other end only if it does not, as when it has died. */
 void crossing_lose(struct ike *ike, struct sa *sa, uint64_t now)
 {
 	ike->counts.collisions++;
@@ -35,8 +35,8 @@ void crossing_lose(struct ike *ike, struct sa *sa, uint64_t now)
 	for (struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next))
 		kid->rekey_ns = NSTIME_NEVER;
 	sa->wants &= ~(unsigned int)(WANT_REKEY_KID | WANT_REKEY_SA | WANT_NEW_KID);
-	if (sa->initiator)
-		sa->drop_ns = now + IKE_LOSER_WAIT + ike_jitter(ike, IKE_LOSER_WAIT, 50) / 2;
+	sa->drop_ns =
+		now + (sa->initiator ? IKE_LOSER_WAIT + ike_jitter(ike, IKE_LOSER_WAIT, 50) / 2 : IKE_REPLACED_LIFE);
 	sa_schedule(ike, sa);
 }
 
@@ -113,13 +113,12 @@ void crossing_settle(struct ike *ike, struct sa *sa, uint64_t now)
 			send_next(ike, other, now);
 			continue;
 		}
-		if ((sa->started_ns > other->established_ns + IKE_INITIAL_CONTACT_AGE ||
-		     sa->initiator == other->initiator) &&
+		if ((sa->started_ns > other->established_ns || sa->initiator == other->initiator) &&
 		    is_same_peer(sa, other)) {
 			/*
-			 * U11: the peer came back, forgot, or did not believe our IKE_AUTH response: who makes two itself is not
-			 * crossing anybody. What it made just now it has; does it still have the other? If so, nonces decide between
-			 * the two as always: the peer may have seen another order of events.
+			 * U11: the peer came back, forgot, or did not believe our IKE_AUTH response: who has one does not begin another,
+			 * and who makes two itself is not crossing anybody. What it made just now it has; does it still have the other? If
+			 * so, nonces decide between the two as always: the peer may have seen another order of events.
 			 */
 			other->short_probe = true;
 			other->wants |= WANT_PROBE;
@@ -171,7 +170,7 @@ static void win(struct ike *ike, struct sa *sa, uint64_t now)
 	sa->drop_ns = NSTIME_NEVER;
 	sa->rekey_ns = nstime_add(now, ike_jitter(ike, ike->options.sa_life_ns, 10));
 	for (struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next))
-		kid->rekey_wanted = kid->state == KID_UP;
+		kid->rekey_wanted = kid->state == KID_UP || kid->state == KID_INSTALLING; /* when the kernel has it */
 	sa->wants |= WANT_REKEY_KID;
 	send_next(ike, sa, now);
 }

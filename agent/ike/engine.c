@@ -319,8 +319,11 @@ struct handle ike_connect(struct ike *ike, const struct ike_connect *connect, ui
 	return pool_handle(&ike->sas, sa);
 }
 
+/* One that the peer has replaced is left to the peer, whose Delete says when to send with its heir. */
 static void close_kid(struct kid *kid)
 {
+	if (kid->state == KID_REPLACED && !kid->supplanted)
+		return;
 	kid->state = KID_DELETING;
 	kid->rekey_ns = kid->drop_ns = NSTIME_NEVER;
 }

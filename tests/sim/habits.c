@@ -11,7 +11,6 @@
 #define TICK NSTIME_S
 #define SILENCE (10 * NSTIME_S)	 /* sending and not hearing: ask */
 #define CHILDLESS (5 * NSTIME_S) /* an IKE SA that protects nothing is of no use */
-#define IDLE (90 * NSTIME_S)	 /* one whose children do not send: a loser whose maker is gone */
 #define ATTEMPTS_MAX 3		 /* of one host to one peer at a time, with orders */
 
 /* The youngest outbound SA, as a kernel takes it. */
@@ -74,7 +73,7 @@ static void visit(struct world *world, unsigned int index, struct note *note)
 {
 	struct host *host = &world->hosts[index];
 	struct handle sa = note->sa;
-	uint64_t now = world->now, limit = IDLE;
+	uint64_t now = world->now;
 	unsigned int kids = 0, outs = 0;
 
 	if (!note->up)
@@ -85,15 +84,13 @@ static void visit(struct world *world, unsigned int index, struct note *note)
 		kids += its;
 		outs += its && host->kids[i].want_out;
 	}
-	if (!kids)
-		limit = CHILDLESS;
-	if (outs) {
+	if (kids) {
 		note->idle_since_ns = 0;
 	} else if (!note->idle_since_ns) {
 		note->idle_since_ns = now;
-	} else if (now - note->idle_since_ns >= limit) {
+	} else if (now - note->idle_since_ns >= CHILDLESS) {
 		note->idle_since_ns = now;
-		say(world, index, "closes the idle SA with h%u", note->peer);
+		say(world, index, "closes the SA with h%u that protects nothing", note->peer);
 		call_begin(world, index, NULL);
 		ike_close(host->ike, sa, host_now(world, index));
 		call_end(world);

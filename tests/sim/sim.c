@@ -21,7 +21,7 @@
 #define CHECK_SEEDS 200
 #define FAILURE_MAX 1024
 #define FAILED_LISTED 100 /* seeds named once more at the end of a campaign */
-/* Once the weather is good: dead SAs are noticed within 10 s and given up within a minute, losers and idle ones after 90 s, refused
+/* Once the weather is good: dead SAs are noticed within 10 s and given up within a minute, losers after 70 s, refused
  * rekeys come again after 15 s; some of it in turn. */
 #define CALM_BOUND (400 * NSTIME_S)
 /* Rekeying goes on: between two of them there is a quiet moment. */

@@ -201,28 +201,103 @@ static void test_u6_both_up(void **state)
 	assert_true(seen[0] && seen[1]);
 }
 
-/* U6: the loser's creator never comes: the SA stays, receive-only, at the other end. */
+/* Time passes, and only what is_lost names is lost. */
+static void pass_without(uint64_t span, bool (*is_lost)(const struct duo_datagram *datagram))
+{
+	uint64_t end = duo.now + span;
+
+	while (duo.now < end) {
+		duo.now += NSTIME_S;
+		for (unsigned int i = 0; i < 2; i++) {
+			ike_expire(duo.host[i].ike, duo.now);
+			duo_drain(&duo, i);
+		}
+		while (duo.wire_count) {
+			if (is_lost(&duo.wire[0]))
+				duo_drop(&duo, 0);
+			else
+				duo_deliver(&duo, 0);
+		}
+	}
+}
+
+static bool all_is_lost(const struct duo_datagram *datagram)
+{
+	(void)datagram;
+	return true;
+}
+
+static bool nothing_is_lost(const struct duo_datagram *datagram)
+{
+	(void)datagram;
+	return false;
+}
+
+/* Both are up; says who made the loser. */
+static unsigned int cross(unsigned int seed)
+{
+	duo_start(&duo, NULL);
+	duo.host[0].random += seed * 1000;
+	duo_connect(&duo, 0);
+	duo_connect(&duo, 1);
+	duo_run(&duo);
+	duo_pass(&duo, 100 * NSTIME_MS);
+	return hostile_only(&duo, 0)->loser == hostile_only(&duo, 0)->initiator ? 0 : 1;
+}
+
+/* U6: the loser's creator does not come: the other end keeps it, receive-only, for 70 s, and deletes it, also when nobody answers. */
 static void test_u6_no_delete(void **state)
 {
-	unsigned int creator;
-
 	(void)state;
-	both_start();
-	duo_run(&duo);
-	creator = hostile_only(&duo, 0)->loser == hostile_only(&duo, 0)->initiator ? 0 : 1;
-	/* Its Delete is lost for ever. */
-	for (unsigned int i = 0; i < 200; i++) {
-		duo.now += NSTIME_S;
-		for (unsigned int k = 0; k < 2; k++) {
-			ike_expire(duo.host[k].ike, duo.now);
-			duo_drain(&duo, k);
+	for (unsigned int seed = 0; seed < 4; seed++) {
+		for (unsigned int answers = 0; answers < 2; answers++) {
+			unsigned int creator = cross(seed);
+			struct sa *loser = hostile_only(&duo, creator);
+
+			if (!loser->loser)
+				loser = pool_at(&duo.host[creator].ike->sas, pool_next(&duo.host[creator].ike->sas, 0));
+			/* As one of another make may. */
+			loser->drop_ns = NSTIME_NEVER;
+			pass_without(65 * NSTIME_S, nothing_is_lost);
+			assert_int_equal(duo_counts(&duo, creator).established, 2);
+			assert_int_equal(duo_counts(&duo, !creator).established, 2);
+			assert_int_equal(duo_sending(&duo, !creator), 1);
+			pass_without(75 * NSTIME_S, answers ? nothing_is_lost : all_is_lost);
+			assert_int_equal(duo_counts(&duo, creator).established, answers ? 1 : 2);
+			assert_int_equal(duo_counts(&duo, !creator).established, 1);
+			assert_int_equal(duo.host[!creator].reason, IKE_SUPERSEDED);
+			assert_int_equal(duo_sending(&duo, !creator), 1);
+			duo_end(&duo);
 		}
-		duo.wire_count = 0;
 	}
-	assert_int_equal(duo_counts(&duo, creator).established, 1);
-	assert_int_equal(duo_counts(&duo, !creator).established, 2);
-	assert_int_equal(duo_sending(&duo, !creator), 1);
-	duo_end(&duo);
+}
+
+/* U6: the loser's creator dies before it deletes it. What it left goes, whichever of the two its next life replaces. */
+static void test_u6_creator_dies(void **state)
+{
+	(void)state;
+	for (unsigned int seed = 0; seed < 8; seed++) {
+		for (unsigned int silent = 0; silent < 2; silent++) {
+			unsigned int creator = cross(seed);
+
+			if (silent) /* no secret outlived it: it cannot say that it forgot */
+				memset(duo.host[creator].options.crash_secret, 0, 32);
+			duo_restart(&duo, creator);
+			duo_connect(&duo, creator);
+			duo_run(&duo);
+			ike_probe(duo.host[!creator].ike, duo.host[!creator].sa, duo.now);
+			duo_drain(&duo, !creator);
+			duo_run(&duo);
+			pass_without(150 * NSTIME_S, nothing_is_lost);
+			for (unsigned int i = 0; i < 2; i++) {
+				assert_int_equal(duo_counts(&duo, i).established, 1);
+				assert_int_equal(duo_sending(&duo, i), 1);
+				assert_int_equal(duo.host[i].kid_count, 1);
+			}
+			assert_true(duo_agree(&duo));
+			duo_end(&duo);
+		}
+	}
 }
 
 /* U7: one is authenticated, the other is not: the first stays, whatever the nonces say. */
@@ -312,6 +387,38 @@ static void test_u11_peer_came_back(void **state)
 }
 
 /*
+ * U11: the peer dies as soon as it has the SA that we made, and its next life makes one at once. By the nonces ours could win, of which
+ * nothing is left there; neither may we stop sending with theirs, nor may it stay for nobody to delete.
+ */
+static void test_u11_peer_came_back_at_once(void **state)
+{
+	(void)state;
+	for (unsigned int seed = 0; seed < 8; seed++) {
+		duo_start(&duo, NULL);
+		duo.host[0].random += seed * 1000;
+		duo_connect(&duo, 1);
+		duo_run(&duo);
+		duo_pass(&duo, NSTIME_S);
+		memset(duo.host[0].options.crash_secret, 0, 32);
+		duo_restart(&duo, 0);
+		duo_connect(&duo, 0);
+		duo_run(&duo);
+		assert_int_equal(duo_counts(&duo, 1).collisions, 0);
+		assert_true(duo_sending(&duo, 1) == 2); /* the core sends with the newer */
+		ike_probe(duo.host[1].ike, duo.host[1].sa, duo.now);
+		duo_drain(&duo, 1);
+		duo_run(&duo);
+		pass_without(15 * NSTIME_S, nothing_is_lost);
+		for (unsigned int i = 0; i < 2; i++) {
+			assert_int_equal(duo_counts(&duo, i).established, 1);
+			assert_int_equal(duo_sending(&duo, i), 1);
+		}
+		assert_true(duo_agree(&duo));
+		duo_end(&duo);
+	}
+}
+
+/*
  * U11, and our answer to the new IKE_AUTH is lost for a while: the peer goes on with the old one's Child SA, but the IKE SA that it was
  * of died with its last life. It stands until the peer has the new one.
  */
@@ -378,9 +485,11 @@ int main(void)
 		cmocka_unit_test(test_u5_refused_while_theirs_is_up),
 		cmocka_unit_test(test_u6_both_up),
 		cmocka_unit_test(test_u6_no_delete),
+		cmocka_unit_test(test_u6_creator_dies),
 		cmocka_unit_test(test_u7_authenticated_wins),
 		cmocka_unit_test(test_u8_u9_mine_never_answered),
 		cmocka_unit_test(test_u11_peer_came_back),
+		cmocka_unit_test(test_u11_peer_came_back_at_once),
 		cmocka_unit_test(test_u11_answer_is_lost),
 		cmocka_unit_test(test_every_order),
 	};

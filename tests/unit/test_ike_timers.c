@@ -412,6 +412,30 @@ static void test_close_in_each_state(void **state)
 
 /* ---- crash tokens (RFC 6290) ---- */
 
+/* A Child SA that the peer has replaced when the order comes to close it: what takes its place is sent with once the peer deletes it. */
+static void test_close_replaced(void **state)
+{
+	(void)state;
+	for (unsigned int soon = 0; soon < 2; soon++) {
+		up();
+		ike_rekey_child(duo.host[1].ike, duo.host[1].kids[0].handle, duo.now);
+		duo_drain(&duo, 1);
+		duo_deliver(&duo, 0);
+		if (!soon)
+			duo_deliver(&duo, 0);
+		ike_close_child(duo.host[0].ike, duo.host[0].kids[0].handle, duo.now);
+		duo_drain(&duo, 0);
+		duo_run(&duo);
+		duo_pass(&duo, IKE_REPLACED_LIFE + 30 * NSTIME_S);
+		for (unsigned int i = 0; i < 2; i++) {
+			assert_int_equal(duo_counts(&duo, i).children, 1);
+			assert_int_equal(duo_sending(&duo, i), 1);
+		}
+		assert_true(duo_agree(&duo));
+		duo_end(&duo);
+	}
+}
+
 static void test_crash_token(void **state)
 {
 	(void)state;
@@ -508,6 +532,7 @@ int main(void)
 		cmocka_unit_test(test_answer_late),
 		cmocka_unit_test(test_answer_never),
 		cmocka_unit_test(test_close_in_each_state),
+		cmocka_unit_test(test_close_replaced),
 		cmocka_unit_test(test_crash_token),
 		cmocka_unit_test(test_token_waits_for_survivors),
 		cmocka_unit_test(test_no_token_for_the_living),
