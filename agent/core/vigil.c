@@ -175,6 +175,8 @@ void vigil_expire(struct core *core, struct peer *peer, uint64_t now)
 		vigil->drop_ns = NSTIME_NEVER;
 		if (!peer_is_orphaned(peer))
 			peer_drop_adopted(core, peer);
+		else
+			vigil->refresh_ns = nstime_min(vigil->refresh_ns, now); /* the successor did not last */
 	}
 	if (now >= vigil->refresh_ns)
 		refresh(core, peer, now);

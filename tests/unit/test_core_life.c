@@ -409,6 +409,39 @@ static void adopted_sas_go_when_the_successor_was_there_a_while(void **state)
 	room_no_order(room, ACTION_REKEY);
 }
 
+static void successor(struct room *room, const struct hf_pair *pair, uint32_t spi_in)
+{
+	struct core_event up = room_child(false), added = room_added();
+
+	up.up.child.spi_in_be = added.added.spi_in_be = spi_in;
+	room_tell_of(room, pair, up);
+	room_tell_of(room, pair, added);
+	assert_false(room_view(room, pair).orphaned);
+}
+
+/* The peer's agent died as well, and the successor with it: another one is made, and only then the adopted ones go. */
+static void adopted_sas_stay_when_the_successor_does_not_last(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(3, 1);
+	struct core_event down = { .type = EVENT_CHILD_DOWN };
+
+	adopt(room, &pair, 0x1111, 0x2222);
+	room_pass(room, 1100 * NSTIME_MS);
+	room_order(room, ACTION_REKEY);
+	successor(room, &pair, 0x3333);
+	down.up.child.spi_in_be = 0x3333;
+	room_tell_of(room, &pair, down);
+	assert_true(room_view(room, &pair).orphaned);
+	room_pass(room, 6 * NSTIME_S);
+	room_no_order(room, ACTION_SA_DEL);
+	room_order(room, ACTION_REKEY);
+	successor(room, &pair, 0x3334);
+	room_pass(room, 6 * NSTIME_S);
+	room_order(room, ACTION_SA_DEL);
+	room_no_order(room, ACTION_REKEY);
+}
+
 /* Agents that died one after the other, each before it could take away what it had adopted, leave many. */
 static void adopted_sas_leave_room_for_successors(void **state)
 {
@@ -474,6 +507,7 @@ int main(void)
 		STORY(who_asks_after_adopted_sas_is_next),
 		STORY(who_asks_after_what_lives_changes_nothing),
 		STORY(adopted_sas_go_when_the_successor_was_there_a_while),
+		STORY(adopted_sas_stay_when_the_successor_does_not_last),
 		STORY(adopted_sas_leave_room_for_successors),
 		STORY(adopted_sas_without_successor),
 	};
