@@ -30,7 +30,7 @@ static int write_request(struct ike *ike, struct sa *sa, struct work *work, uint
 	send_begin(ike, &message);
 	if (old)
 		message_notify(&message, PROTOCOL_ESP, NOTIFY_REKEY_SA, view_of(&old->child.spi_in_be, 4), VIEW_NONE);
-	if (!old || !old->child.tunnel)
+	if (old ? !old->child.tunnel : !sa_is_through(sa))
 		message_notify(&message, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, VIEW_NONE, VIEW_NONE);
 	child_write_spi(&message, &ike->offer_child_rekey, NULL, work->spi_in_be);
 	message_nonce(&message, VIEW_OF(work->nonce));
