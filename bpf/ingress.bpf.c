@@ -20,15 +20,18 @@ char hf_license[] SEC("license") = "Dual BSD/GPL";
 
 /*
  * True for what ESP carried in and XFRM opened: the packet remembers the state that did it, and that must be one of
- * this very peer, or an authenticated peer could speak in another's name.
+ * this very peer, or an authenticated peer could speak in another's name. A peer behind a gateway has none: there it is one of
+ * ours, whose selector is the pair, which the kernel looks at before it hands the packet to a socket.
  */
-static __always_inline bool was_sealed(struct __sk_buff *skb, const struct packet *packet)
+static __always_inline bool was_sealed(struct __sk_buff *skb, const struct packet *packet, const struct hf_gate *gate)
 {
 	const __u32 *remote = (const __u32 *)&packet->pair.remote;
 	struct bpf_xfrm_state state;
 
 	if (bpf_skb_get_xfrm_state(skb, 0, &state, sizeof(state), 0) < 0)
 		return false;
+	if (gate && gate->flags & HF_GATE_GATEWAY)
+		return state.reqid - HF_REQID_BASE < HF_REQID_COUNT;
 	if (packet->v4)
 		return state.family == FAMILY_INET && state.remote_ipv4 == remote[3];
 	return state.family == FAMILY_INET6 && state.remote_ipv6[0] == remote[0] && state.remote_ipv6[1] == remote[1] &&
@@ -76,7 +79,7 @@ static __always_inline enum admit admit_by_verdict(const struct hf_gate *gate)
  */
 static __always_inline int esp(struct __sk_buff *skb, const struct packet *packet)
 {
-	const struct hf_exempt *own;
+	const struct hf_exempt *own, *peer;
 	struct hf_gate gate;
 	enum hf_group group;
 
@@ -87,7 +90,8 @@ static __always_inline int esp(struct __sk_buff *skb, const struct packet *packe
 	if (group != HF_GROUP_PRIVATE && group != HF_GROUP_PRIVATE_OR_CLEAR)
 		return ACT_PASS;
 	own = bpf_map_lookup_elem(&hf_exempt, &packet->pair.local);
-	if (own && own->flags & HF_EXEMPT_OWN)
+	peer = bpf_map_lookup_elem(&hf_exempt, &packet->pair.remote);
+	if (own && own->flags & HF_EXEMPT_OWN && !(peer && peer->flags & HF_EXEMPT_GATEWAY))
 		report_unreadable(skb, packet, group);
 	return ACT_PASS;
 }
@@ -140,7 +144,7 @@ int hf_ingress(struct __sk_buff *skb)
 		COUNT(in_drop_block);
 		return ACT_DROP;
 	}
-	if (was_sealed(skb, &packet)) {
+	if (was_sealed(skb, &packet, gate)) {
 		COUNT(in_decrypted);
 		return ACT_PASS;
 	}

@@ -58,6 +58,25 @@ bool addr_equal(const struct hf_addr *a, const struct hf_addr *b)
 	return addr_compare(a, b) == 0;
 }
 
+bool addr_is_none(const struct hf_addr *addr)
+{
+	static const struct hf_addr none;
+
+	return addr_equal(addr, &none);
+}
+
+bool addr_is_host(const struct hf_addr *addr)
+{
+	static const struct hf_addr loopback = { .octet[15] = 1 };
+	const uint8_t *octet = addr->octet;
+
+	/* 0/8 is this host, 127/8 loopback, 169.254/16 link-local, 224/4 multicast, 240/4 reserved with broadcast at its end. */
+	if (addr_is_v4(addr))
+		return octet[12] && octet[12] != 127 && octet[12] < 224 && !(octet[12] == 169 && octet[13] == 254);
+	return !addr_is_none(addr) && !addr_equal(addr, &loopback) && octet[0] != 0xff &&
+	       !(octet[0] == 0xfe && octet[1] >> 6 == 2);
+}
+
 int addr_compare(const struct hf_addr *a, const struct hf_addr *b)
 {
 	return memcmp(a->octet, b->octet, sizeof(a->octet));

@@ -37,6 +37,12 @@ int addr_family(const struct hf_addr *addr);
 
 bool addr_equal(const struct hf_addr *a, const struct hf_addr *b);
 
+/* addr_is_none: all zero, which stands for no address. */
+bool addr_is_none(const struct hf_addr *addr);
+
+/* addr_is_host: it can be one host's, reachable from others: no multicast, broadcast, loopback, link-local or unspecified address. */
+bool addr_is_host(const struct hf_addr *addr);
+
 /* addr_compare orders octet-wise, like memcmp. */
 int addr_compare(const struct hf_addr *a, const struct hf_addr *b);
 

@@ -100,6 +100,10 @@ static void show_pair(const json_t *pair)
 			   *name ? ", as " : "", name, key);
 	else if (*client_text(pair, "ike"))
 		print_item(PRINT_WARN, COLUMN, "proved", "nothing, with which its group is content (auth = any)");
+	if (*client_text(pair, "gateway"))
+		print_item(PRINT_PLAIN, COLUMN, "gateway",
+			   "%s, in front of it: the key is the gateway's, and ESP ends there",
+			   client_text(pair, "gateway"));
 	if (*client_text(pair, "ike"))
 		print_item(PRINT_PLAIN, COLUMN, "ike", "%s", client_text(pair, "ike"));
 	show_sa(pair, "out", "spi_out", "sent");

@@ -82,7 +82,7 @@ static void set_spi(json_t *out, const char *field, uint32_t spi_be)
 
 json_t *answer_pair_json(const struct answer_pair *pair, const struct answer_clock *clock)
 {
-	char local[ADDR_TEXT_MAX], remote[ADDR_TEXT_MAX];
+	char local[ADDR_TEXT_MAX], remote[ADDR_TEXT_MAX], gateway[ADDR_TEXT_MAX];
 	uint64_t now = clock->now;
 	json_t *out = json_pack("{ss ss}", "local", addr_format(local, &pair->pair.local), "remote",
 				addr_format(remote, &pair->pair.remote));
@@ -96,6 +96,8 @@ json_t *answer_pair_json(const struct answer_pair *pair, const struct answer_clo
 			json_object_set_new(out, "failure", json_string(failure_name(pair->peer.failure)));
 		if (pair->peer.sticky)
 			json_object_set_new(out, "sticky", json_true());
+		if (!addr_is_none(&pair->peer.gateway))
+			set_text(out, "gateway", addr_format(gateway, &pair->peer.gateway));
 	}
 	if (pair->gated) {
 		json_object_set_new(out, "verdict", json_string(verdict_name(pair->gate.verdict)));

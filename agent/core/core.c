@@ -67,6 +67,7 @@ struct action *core_emit(struct core *core, const struct peer *peer, enum action
 
 	action->peer = pool_handle(&core->peers, peer);
 	action->reqid = core->reqid_base + action->peer.index;
+	action->gateway = peer->gateway;
 	return action;
 }
 
@@ -252,6 +253,15 @@ static bool lacks_proof(const struct core *core, const struct policy *policy, co
 	       !peer->proved && !peer->sticky;
 }
 
+/* It is reached through a gateway, which the new policy does not allow. */
+static bool lacks_way(const struct policy *policy, const struct peer *peer)
+{
+	enum hf_group group = policy_group(policy, &peer->pair.remote);
+
+	return peer->child_count && !addr_is_none(&peer->gateway) &&
+	       !policy_allows_gateway(policy, group, &peer->gateway);
+}
+
 void core_set_policy(struct core *core, const struct policy *policy, uint64_t now)
 {
 	core->policy = policy;
@@ -259,7 +269,7 @@ void core_set_policy(struct core *core, const struct policy *policy, uint64_t no
 		struct peer *peer = pool_at(&core->peers, index);
 
 		peer->regroup = policy_group(policy, &peer->pair.remote) != peer->group;
-		peer->leaving |= lacks_proof(core, policy, peer);
+		peer->leaving |= lacks_proof(core, policy, peer) || lacks_way(policy, peer);
 		if (peer->regroup || peer->leaving)
 			core_timer(core, peer, now);
 	}
@@ -314,10 +324,22 @@ static struct peer_view view(const struct core *core, const struct peer *peer)
 		.reqid = core->reqid_base + pool_handle(&core->peers, peer).index,
 		.spi_in_be = sending ? sending->spi_in_be : 0,
 		.spi_out_be = sending ? sending->spi_out_be : 0,
+		.gateway = peer->gateway,
 		.peer_seals = peer->peer_seals,
 		.sticky = peer->sticky || peer->proved,
 		.orphaned = peer_is_orphaned(peer),
 	};
+}
+
+bool core_has_gateway(const struct core *core, const struct hf_addr *addr)
+{
+	for (uint32_t index = pool_first(&core->peers); index != POOL_NONE; index = pool_next(&core->peers, index)) {
+		const struct peer *peer = pool_at(&core->peers, index);
+
+		if (peer->child_count && addr_equal(&peer->gateway, addr))
+			return true;
+	}
+	return false;
 }
 
 bool core_pair_of(const struct core *core, struct hf_pair *out, uint32_t reqid)

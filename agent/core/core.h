@@ -57,6 +57,7 @@ struct peer_view {
 	uint64_t until_ns; /* of CLEAR and DENIED; 0 otherwise */
 	uint32_t reqid;
 	uint32_t spi_in_be, spi_out_be; /* 0 = none */
+	struct hf_addr gateway;		/* that its SAs end at; all zero = at the peer itself */
 	bool peer_seals;
 	bool sticky;   /* never in clear any more */
 	bool orphaned; /* packets leave with an SA that an earlier agent made */
@@ -79,6 +80,9 @@ void core_count(const struct core *core, struct core_counts *out);
 
 /* core_find looks a pair up; false when the core knows no such peer. */
 bool core_find(const struct core *core, struct peer_view *out, const struct hf_pair *pair);
+
+/* core_has_gateway: SAs of some pair end at this address, with the pair's remote host behind it. */
+bool core_has_gateway(const struct core *core, const struct hf_addr *addr);
 
 /* core_pair_of finds the pair that owns a reqid; false when none does. */
 bool core_pair_of(const struct core *core, struct hf_pair *out, uint32_t reqid);

@@ -58,6 +58,8 @@ struct core_event {
 	bool sticky; /* FLOW_MISS, STRAY, UNREADABLE, CHILD_UP, ADOPT, NO_KEY: the peer was reached with a verified key before;
 		      * LOOKUP_FAILED: the answer was forged, so that this failure is never in clear */
 	int error; /* negative errno or 0; FLOW_MISS, STRAY: -EADDRNOTAVAIL when pair.local is not this host's */
+	struct hf_addr
+		gateway; /* KEY, CHILD_UP, ADOPT: that the pair's SAs end at, with pair.remote behind it; all zero = at pair.remote itself */
 	union {
 		struct {
 			struct child child; /* QUIET, DOWN: SPIs only; MOVED: SPIs and ports */
@@ -120,6 +122,8 @@ struct action {
 	struct handle peer;
 	struct hf_pair pair;
 	uint32_t reqid; /* SA_ADD, POLICY_*, DRAIN */
+	struct hf_addr
+		gateway; /* that SAs and tunnels end at, NEGOTIATE: that is to be asked; all zero = pair.remote itself */
 	union {
 		struct {
 			struct child child; /* SA_DEL: SPIs only; SA_MOVE: SPIs, mode and ports */

@@ -34,6 +34,8 @@ void order_gate(struct core *core, struct peer *peer, enum gate_show shown, uint
 		action->gate.value.flags |= HF_GATE_IN_CLEAR;
 	if (peer->encap && (shown == GATE_HOLD || shown == GATE_SECURE))
 		action->gate.value.flags |= HF_GATE_UDP_ENCAP;
+	if (!addr_is_none(&peer->gateway) && (shown == GATE_HOLD || shown == GATE_SECURE))
+		action->gate.value.flags |= HF_GATE_GATEWAY;
 }
 
 /* The gate follows the state; what would be the group's own answer needs no entry. */

@@ -58,14 +58,18 @@ void peer_stick(struct core *core, struct peer *peer)
 	core_emit(core, peer, ACTION_STICK);
 }
 
-static void negotiate(struct core *core, struct peer *peer, uint64_t now)
+/* `gateway`: whom to ask in the peer's place; NULL = itself. */
+static void negotiate(struct core *core, struct peer *peer, const struct hf_addr *gateway, uint64_t now)
 {
 	peer_enter(peer, PEER_NEGOTIATE, now);
-	core_emit(core, peer, ACTION_NEGOTIATE);
+	core_emit(core, peer, ACTION_NEGOTIATE)->gateway = gateway ? *gateway : (struct hf_addr){ 0 };
 	core_timer(core, peer, nstime_add(now, peer_is_closed(peer) ? NEGOTIATE_CLOSED_NS : NEGOTIATE_OPEN_NS));
 }
 
-/* Where IKE may begin with anybody it asks for the key itself, while its first exchange is under way. */
+/*
+ * Where IKE may begin with anybody it asks for the key itself, while its first exchange is under way. Not where the answer may be
+ * that another is to be asked.
+ */
 void peer_start(struct core *core, struct peer *peer, uint64_t now)
 {
 	peer_stick(core, peer);
@@ -73,8 +77,8 @@ void peer_start(struct core *core, struct peer *peer, uint64_t now)
 	peer->until_ns = 0;
 	peer->responder = false;
 	order_gate_shown(core, peer);
-	if (core->ways[peer->group].probe_always) {
-		negotiate(core, peer, now);
+	if (core->ways[peer->group].probe_always && !core->ways[peer->group].gateways) {
+		negotiate(core, peer, NULL, now);
 		return;
 	}
 	core_emit(core, peer, ACTION_LOOKUP);
@@ -202,16 +206,16 @@ static bool is_undecided(const struct peer *peer)
 	return peer->state == PEER_LOOKUP || peer->state == PEER_NEGOTIATE;
 }
 
-static void on_key(struct core *core, struct peer *peer, bool sticky, uint64_t now)
+static void on_key(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
 	if (!is_undecided(peer))
 		return;
-	if (sticky && !peer->sticky) {
+	if (event->sticky && !peer->sticky) {
 		peer->sticky = true;
 		order_gate_shown(core, peer);
 	}
 	if (peer->state == PEER_LOOKUP)
-		negotiate(core, peer, now);
+		negotiate(core, peer, &event->gateway, now);
 }
 
 /* Nobody can prove that without the right to: what was remembered of its keys is over. */
@@ -240,6 +244,12 @@ static bool is_protected(const struct peer *peer)
 	return peer->state == PEER_INSTALL || peer->state == PEER_HANDOFF || peer->state == PEER_SECURE;
 }
 
+/* One policy and one gate entry serve all SAs of a pair. */
+static bool is_alike(const struct peer *peer, const struct core_event *event)
+{
+	return event->up.child.tunnel == peer->tunnel && addr_equal(&event->gateway, &peer->gateway);
+}
+
 static void on_child_up(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
 	const struct child *child = &event->up.child;
@@ -248,12 +258,13 @@ static void on_child_up(struct core *core, struct peer *peer, const struct core_
 	if (brood_find(peer, child->spi_in_be))
 		return;
 	if ((responder ? !group_answers(peer->group) : peer->state != PEER_NEGOTIATE && !further) ||
-	    peer->child_count == CORE_CHILDREN || (further && child->tunnel != peer->tunnel)) {
+	    peer->child_count == CORE_CHILDREN || (further && !is_alike(peer, event))) {
 		refuse_child(core, peer, child->spi_in_be);
 		return;
 	}
 	if (!further) {
 		brood_clear(core, peer); /* of SAs that were closed a moment ago */
+		peer->gateway = event->gateway;
 		peer->sticky |= event->sticky;
 	}
 	peer->proved |= event->up.proved;
@@ -419,7 +430,7 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 		on_unreadable(core, peer, event->sticky, now);
 		break;
 	case EVENT_KEY:
-		on_key(core, peer, event->sticky, now);
+		on_key(core, peer, event, now);
 		break;
 	case EVENT_NO_KEY:
 		on_no_key(core, peer, event->sticky, now);
@@ -527,6 +538,7 @@ void peer_adopt(struct core *core, struct peer *peer, const struct core_event *e
 	if (peer->state == PEER_SECURE)
 		return;
 	peer->has_policies = true;
+	peer->gateway = event->gateway;
 	peer->tunnel = event->adopt.tunnel;
 	peer->encap = event->adopt.encap;
 	peer->peer_seals = event->adopt.in_policy;

@@ -54,10 +54,11 @@ struct peer {
 	bool responder;	 /* the peer started the negotiation */
 	bool peer_seals; /* ESP was seen from it */
 	bool tunnel;
-	bool encap;	   /* ESP in UDP: the gate must let it pass */
-	bool has_policies; /* ordered, not taken away since */
-	bool leaving;	   /* its local address is gone, or it is to be forgotten: it goes by its timer */
-	bool regroup;	   /* a reloaded policy has another group for it: likewise */
+	bool encap;		/* ESP in UDP: the gate must let it pass */
+	struct hf_addr gateway; /* that the SAs end at, with the peer behind it; all zero = at the peer itself */
+	bool has_policies;	/* ordered, not taken away since */
+	bool leaving;		/* its local address is gone, or it is to be forgotten: it goes by its timer */
+	bool regroup;		/* a reloaded policy has another group for it: likewise */
 	enum handoff_step step;
 	unsigned int drains; /* in this handoff */
 	unsigned int looks;  /* whether the peer seals, since the SAs stand */

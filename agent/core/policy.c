@@ -186,6 +186,11 @@ enum hf_group policy_group(const struct policy *policy, const struct hf_addr *re
 	return entry ? entry->group : policy->fallback;
 }
 
+bool policy_allows_gateway(const struct policy *policy, enum hf_group group, const struct hf_addr *gateway)
+{
+	return policy->ways[group].gateways && policy_group(policy, gateway) != HF_GROUP_BLOCK;
+}
+
 static bool is_strict(enum hf_group group)
 {
 	return group != HF_GROUP_CLEAR && group != HF_GROUP_CLEAR_OR_PRIVATE;

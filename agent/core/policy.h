@@ -25,6 +25,7 @@ struct policy_entry {
 struct policy_way {
 	bool auth_any;	   /* also a peer that proves nothing, where no key of it is known */
 	bool probe_always; /* IKE begins at once, whether or not discovery will know the host */
+	bool gateways;	   /* a host may be reached through the gateway that its signed record names */
 };
 
 struct policy {
@@ -53,6 +54,9 @@ int policy_finish(struct policy *policy, struct err *err);
 /* policy_find returns the entry that decides for `remote`, or NULL when the fallback does. */
 const struct policy_entry *policy_find(const struct policy *policy, const struct hf_addr *remote);
 enum hf_group policy_group(const struct policy *policy, const struct hf_addr *remote);
+
+/* policy_allows_gateway: hosts of the group may be reached through a gateway, and this one is no address that nothing is sent to. */
+bool policy_allows_gateway(const struct policy *policy, enum hf_group group, const struct hf_addr *gateway);
 
 /* policy_is_strict is true when any prefix (or the fallback) is held, private or blocked. */
 bool policy_is_strict(const struct policy *policy);

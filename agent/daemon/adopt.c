@@ -15,8 +15,10 @@
 struct found {
 	uint32_t reqid;
 	struct hf_pair pair;
+	struct hf_addr outer; /* remote end of its SAs: the pair's, or a gateway's */
 	bool out_policy, in_policy;
 	bool tunnel, encap;
+	bool barred;			  /* its way through a gateway is not allowed any more */
 	uint32_t spi_out_be;		  /* that the kernel sends with */
 	uint32_t spi_in_be[CORE_ADOPTED]; /* newest first: a rekey was under way, or their maker lived but seconds */
 	unsigned int in_count;
@@ -43,13 +45,15 @@ static struct found *find(struct search *search, uint32_t reqid)
 	return &search->found[search->count++];
 }
 
-static void on_policy(void *arg, enum policy_dir dir, const struct hf_pair *pair, uint32_t reqid, enum sa_mode mode)
+static void on_policy(void *arg, enum policy_dir dir, const struct hf_pair *pair, const struct hf_pair *outer,
+		      uint32_t reqid, enum sa_mode mode)
 {
 	struct found *found = find(arg, reqid);
 
 	if (!found)
 		return;
 	found->pair = *pair;
+	found->outer = mode == SA_MODE_TUNNEL ? outer->remote : pair->remote;
 	found->tunnel = mode == SA_MODE_TUNNEL;
 	found->out_policy |= dir == POLICY_OUT;
 	found->in_policy |= dir == POLICY_IN;
@@ -71,7 +75,7 @@ static void take_spi(struct search *search, struct found *found, bool inbound, u
 
 static bool is_taken(const struct found *found, uint32_t spi_be, const struct hf_addr *dst)
 {
-	if (addr_equal(dst, &found->pair.remote))
+	if (addr_equal(dst, &found->outer))
 		return spi_be == found->spi_out_be;
 	for (unsigned int i = 0; i < found->in_count; i++)
 		if (spi_be == found->spi_in_be[i])
@@ -88,13 +92,21 @@ static void on_state(void *arg, const struct hf_addr *src, const struct hf_addr 
 	if (!found || larval)
 		return;
 	found->encap |= encap;
-	if (addr_equal(dst, &found->pair.remote) || addr_equal(src, &found->pair.remote))
-		take_spi(arg, found, addr_equal(src, &found->pair.remote), spi_be);
+	if (addr_equal(dst, &found->outer) || addr_equal(src, &found->outer))
+		take_spi(arg, found, addr_equal(src, &found->outer), spi_be);
+}
+
+static bool is_barred(const struct agent *agent, const struct found *found)
+{
+	const struct policy *policy = &agent->config.policy;
+
+	return !addr_equal(&found->outer, &found->pair.remote) &&
+	       !policy_allows_gateway(policy, policy_group(policy, &found->pair.remote), &found->outer);
 }
 
 static bool is_whole(const struct found *found)
 {
-	return found->out_policy && found->in_count && found->spi_out_be;
+	return found->out_policy && found->in_count && found->spi_out_be && !found->barred;
 }
 
 /*
@@ -165,9 +177,10 @@ int agent_adopt(struct agent *agent, struct err *err)
 		return error;
 
 	for (size_t i = 0; i < search.count; i++) {
-		const struct found *found = &search.found[i];
+		struct found *found = &search.found[i];
 		struct core_event event = { .type = EVENT_ADOPT, .pair = found->pair };
 
+		found->barred = is_barred(agent, found);
 		if (!is_whole(found))
 			continue;
 		event.adopt.spi_in_be = found->spi_in_be[0];
@@ -176,7 +189,10 @@ int agent_adopt(struct agent *agent, struct err *err)
 		event.adopt.encap = found->encap;
 		event.adopt.in_policy = found->in_policy;
 		event.adopt.reqid = found->reqid;
+		if (!addr_equal(&found->outer, &found->pair.remote))
+			event.gateway = found->outer;
 		agent_event(agent, &event);
+		host_apply_gateway(agent, &event.gateway);
 		event.adopt.spi_out_be = 0;
 		for (unsigned int at = 1; at < found->in_count; at++) {
 			event.adopt.spi_in_be = found->spi_in_be[at];
@@ -205,11 +221,13 @@ static struct found *place(struct search *search, uint32_t reqid)
 	return index < search->max ? &search->found[index] : NULL;
 }
 
-static void see_policy(void *arg, enum policy_dir dir, const struct hf_pair *pair, uint32_t reqid, enum sa_mode mode)
+static void see_policy(void *arg, enum policy_dir dir, const struct hf_pair *pair, const struct hf_pair *outer,
+		       uint32_t reqid, enum sa_mode mode)
 {
 	struct found *found = place(arg, reqid);
 
 	(void)pair;
+	(void)outer;
 	(void)mode;
 	if (!found)
 		return;
@@ -230,7 +248,8 @@ static void see_state(void *arg, const struct hf_addr *src, const struct hf_addr
 	if (!found || larval || !core_pair_of(search->agent->core, &found->pair, reqid) ||
 	    !core_find(search->agent->core, &view, &found->pair))
 		return;
-	if (spi_be == view.spi_out_be && addr_equal(dst, &found->pair.remote))
+	if (spi_be == view.spi_out_be &&
+	    addr_equal(dst, addr_is_none(&view.gateway) ? &found->pair.remote : &view.gateway))
 		found->spi_out_be = spi_be;
 	if (spi_be == view.spi_in_be && addr_equal(dst, &found->pair.local))
 		found->in_count = 1;

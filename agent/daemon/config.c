@@ -121,12 +121,19 @@ static int set_level(struct reading *reading, const struct key *key, const char 
 	return 0;
 }
 
+/* One of two words: *out is whether it is `yes`. */
+static int choose(struct reading *reading, const struct key *key, const char *value, bool *out, const char *yes,
+		  const char *no, const char *words)
+{
+	*out = strcmp(value, yes) == 0;
+	if (!*out && strcmp(value, no) != 0)
+		return refuse(reading, "%s = %s is none: give %s", key->name, value, words);
+	return 0;
+}
+
 static int set_sandbox(struct reading *reading, const struct key *key, const char *value)
 {
-	reading->config->sandbox = strcmp(value, "on") == 0;
-	if (!reading->config->sandbox && strcmp(value, "off") != 0)
-		return refuse(reading, "%s = %s is none: give on or off", key->name, value);
-	return 0;
+	return choose(reading, key, value, &reading->config->sandbox, "on", "off", "on or off");
 }
 
 static int set_default_group(struct reading *reading, const struct key *key, const char *value)
@@ -141,24 +148,20 @@ static int set_default_group(struct reading *reading, const struct key *key, con
 
 static int set_auth(struct reading *reading, const struct key *key, const char *value)
 {
-	bool any = strcmp(value, "any") == 0;
-
-	if (!any && strcmp(value, "verified") != 0)
-		return refuse(reading, "%s = %s is none: give verified, or any (also hosts that prove nothing)",
-			      key->name, value);
-	reading->config->policy.ways[key->offset].auth_any = any;
-	return 0;
+	return choose(reading, key, value, &reading->config->policy.ways[key->offset].auth_any, "any", "verified",
+		      "verified, or any (also hosts that prove nothing)");
 }
 
 static int set_probe(struct reading *reading, const struct key *key, const char *value)
 {
-	bool always = strcmp(value, "always") == 0;
+	return choose(reading, key, value, &reading->config->policy.ways[key->offset].probe_always, "always", "known",
+		      "known, or always (also hosts that nothing is known of)");
+}
 
-	if (!always && strcmp(value, "known") != 0)
-		return refuse(reading, "%s = %s is none: give known, or always (also hosts that nothing is known of)",
-			      key->name, value);
-	reading->config->policy.ways[key->offset].probe_always = always;
-	return 0;
+static int set_gateways(struct reading *reading, const struct key *key, const char *value)
+{
+	return choose(reading, key, value, &reading->config->policy.ways[key->offset].gateways, "yes", "no",
+		      "no, or yes (also through gateways that signed records name)");
 }
 
 static int check_interface(struct reading *reading, const char *name)
@@ -315,8 +318,10 @@ static const struct key keys[] = {
 	{ "policy", "resolvers", set_resolvers, 0, 0, 0 },
 	{ "private", "auth", set_auth, HF_GROUP_PRIVATE, 0, 0 },
 	{ "private", "probe", set_probe, HF_GROUP_PRIVATE, 0, 0 },
+	{ "private", "gateways", set_gateways, HF_GROUP_PRIVATE, 0, 0 },
 	{ "private-or-clear", "auth", set_auth, HF_GROUP_PRIVATE_OR_CLEAR, 0, 0 },
 	{ "private-or-clear", "probe", set_probe, HF_GROUP_PRIVATE_OR_CLEAR, 0, 0 },
+	{ "private-or-clear", "gateways", set_gateways, HF_GROUP_PRIVATE_OR_CLEAR, 0, 0 },
 	{ "clear-or-private", "auth", set_auth, HF_GROUP_CLEAR_OR_PRIVATE, 0, 0 },
 	LIMIT_KEY(hold_slots, LIMIT_HOLD_SLOTS),
 	LIMIT_KEY(hold_big_slots, LIMIT_HOLD_BIG_SLOTS),

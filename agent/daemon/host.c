@@ -145,8 +145,21 @@ static void exempt(struct agent *agent, const struct hf_addr *addr)
 		flags |= HF_EXEMPT_BROADCAST;
 	if (is_resolver(agent, addr))
 		flags |= HF_EXEMPT_RESOLVER;
+	if (core_has_gateway(agent->core, addr))
+		flags |= HF_EXEMPT_GATEWAY;
 	if (dataplane_exempt_set(agent->dp, addr, flags) < 0)
 		log_error("%s cannot be exempted: no room in hf_exempt", addr_format(text, addr));
+}
+
+void host_apply_gateway(struct agent *agent, const struct hf_addr *addr)
+{
+	exempt(agent, addr);
+}
+
+static bool exempt_gateway(void *arg, const struct peer_view *view)
+{
+	exempt(arg, &view->gateway);
+	return true;
 }
 
 void host_apply_exemptions(struct agent *agent)
@@ -158,6 +171,7 @@ void host_apply_exemptions(struct agent *agent)
 	}
 	for (size_t i = 0; i < agent->config.resolver_count; i++)
 		exempt(agent, &agent->config.resolvers[i]);
+	core_each(agent->core, exempt_gateway, agent);
 }
 
 static struct host_addr *find_addr(struct agent *agent, int ifindex, const struct hf_addr *addr)

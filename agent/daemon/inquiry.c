@@ -75,7 +75,8 @@ static void gather(struct agent *agent, struct answer_pair *pair)
 	}
 	if (!pair->known)
 		return;
-	pair->sent = use_of(agent, &pair->pair.remote, pair->peer.spi_out_be);
+	pair->sent = use_of(agent, addr_is_none(&pair->peer.gateway) ? &pair->pair.remote : &pair->peer.gateway,
+			    pair->peer.spi_out_be);
 	pair->received = use_of(agent, &pair->pair.local, pair->peer.spi_in_be);
 }
 

@@ -69,6 +69,8 @@ int agent_recheck(struct agent *agent, struct err *err);
 extern const struct netlink_events agent_netlink_events;
 int host_apply_interfaces(struct agent *agent, struct err *err);
 void host_apply_exemptions(struct agent *agent);
+/* host_apply_gateway: an address is a gateway now, or is not one any more. */
+void host_apply_gateway(struct agent *agent, const struct hf_addr *addr);
 
 /* answer.c: agent_status is what status.h describes; the operator's socket and the metrics are made of it. */
 json_t *agent_status(struct agent *agent);

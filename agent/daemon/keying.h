@@ -25,7 +25,9 @@ struct keying {
 	/* The configuration was read again; on failure what was in force stays so. May be NULL. */
 	int (*reload)(void *arg, struct agent *agent, const struct config *config, struct err *err);
 	void (*lookup)(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair);
-	void (*negotiate)(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair);
+	/* `gateway`: whom to ask in the remote host's place, which is behind it; all zero = the host itself. */
+	void (*negotiate)(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair,
+			  const struct hf_addr *gateway);
 	/* Nothing asked or made for this pair is wanted any more. */
 	void (*abandon)(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair);
 	/*

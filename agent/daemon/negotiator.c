@@ -12,11 +12,15 @@ static void lookup(void *arg, struct agent *agent, struct handle peer, const str
 	negotiator_ask(arg, &(struct question){ .asker = ASKER_CORE, .of = peer, .pair = *pair });
 }
 
-void negotiator_start(struct negotiator *negotiator, const struct hf_pair *pair, bool initial_contact)
+void negotiator_start(struct negotiator *negotiator, const struct hf_pair *pair, const struct hf_addr *gateway,
+		      bool initial_contact)
 {
 	enum hf_group group = policy_group(&negotiator->agent->config.policy, &pair->remote);
+	bool through = !addr_is_none(gateway);
+	char text[ADDR_TEXT_MAX];
 	struct ike_connect connect = {
-		.path = { .local = pair->local, .remote = pair->remote },
+		.path = { .local = pair->local, .remote = through ? *gateway : pair->remote },
+		.behind = through ? pair->remote : *gateway,
 		.tag = TAG_OURS,
 		.fail_open = group == HF_GROUP_PRIVATE_OR_CLEAR &&
 			     !known_has(negotiator->known, &pair->remote, negotiator_wall_s()),
@@ -24,19 +28,21 @@ void negotiator_start(struct negotiator *negotiator, const struct hf_pair *pair,
 	};
 	struct core_event failed = { .type = EVENT_NEGOTIATION_FAILED, .pair = *pair };
 
-	journal_write(negotiator_journal(negotiator), pair, "ike", agent_now(), "IKE starts, %s",
+	journal_write(negotiator_journal(negotiator), pair, "ike", agent_now(), "IKE starts%s%s, %s",
+		      through ? " with the gateway " : "", through ? addr_format(text, gateway) : "",
 		      connect.fail_open ? "gives up after 7.5 s without an answer" : "gives up after a minute");
 	if (!ike_connect(negotiator->ike, &connect, agent_now()).generation)
 		agent_event(negotiator->agent, &failed);
 	negotiator_settle(negotiator);
 }
 
-static void negotiate(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
+static void negotiate(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair,
+		      const struct hf_addr *gateway)
 {
 	(void)agent;
 	(void)peer;
 	/* The core asks for a pair without SAs: whatever the peer still has of an earlier life of ours is stale. */
-	negotiator_start(arg, pair, true);
+	negotiator_start(arg, pair, gateway, true);
 }
 
 static void abandon(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
@@ -68,8 +74,8 @@ static void rekey(void *arg, struct agent *agent, const struct hf_pair *pair, ui
 	struct negotiator *negotiator = arg;
 	struct known_child *known = negotiator_child(negotiator, pair, spi_in_be);
 	struct question question = { .asker = ASKER_ADOPTED, .pair = *pair };
+	struct peer_view view;
 
-	(void)agent;
 	if (known) {
 		ike_rekey_child(negotiator->ike, known->child, agent_now());
 		negotiator_settle(negotiator);
@@ -80,6 +86,8 @@ static void rekey(void *arg, struct agent *agent, const struct hf_pair *pair, ui
 		 * key that they were made with may have been withdrawn while nobody was here.
 		 */
 		known_key(negotiator->known, question.key, &pair->remote);
+		if (core_find(agent->core, &view, pair))
+			question.gateway = view.gateway;
 		negotiator_ask(negotiator, &question);
 	}
 }

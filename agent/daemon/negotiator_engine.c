@@ -51,6 +51,12 @@ static bool remember_child(struct negotiator *negotiator, const struct hf_pair *
 
 /* ---- the engine's outputs ---- */
 
+/* The gateway that the output's SA is made with; all zero where the peer is the pair's remote host. */
+static struct hf_addr gateway_of(const struct ike_output *out)
+{
+	return addr_equal(&out->pair.remote, &out->path.remote) ? (struct hf_addr){ 0 } : out->path.remote;
+}
+
 void negotiator_answer(struct negotiator *negotiator, struct handle child, int error)
 {
 	/* One output makes one CHILD_UP, and it is answered before the next is drawn. */
@@ -71,7 +77,7 @@ static bool is_of_proof(const struct negotiator *negotiator, const struct ike_ou
 static void tell_child(struct negotiator *negotiator, enum core_event_type type, const struct hf_pair *pair,
 		       const struct ike_output *out, bool install_out)
 {
-	struct core_event event = { .type = type, .pair = *pair };
+	struct core_event event = { .type = type, .pair = *pair, .gateway = gateway_of(out) };
 	const struct proof *proof = &negotiator->proof;
 
 	event.up.child = out->child.keys;
@@ -88,8 +94,18 @@ static void tell_child(struct negotiator *negotiator, enum core_event_type type,
 
 static void on_child_up(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
 {
+	struct core_event failed = { .type = EVENT_NEGOTIATION_FAILED, .pair = *pair };
+	const struct hf_addr gateway = gateway_of(out);
 	bool later = false;
 
+	/* What passes the gate as ESP in UDP is said of pairs, and a gateway is none. */
+	if (!addr_is_none(&gateway) && out->child.keys.encap) {
+		journal_write(negotiator_journal(negotiator), pair, "refused", agent_now(),
+			      "there is a NAT between this host and the gateway, through which no gateway is used");
+		negotiator_answer(negotiator, out->child.child, -EPROTONOSUPPORT);
+		agent_event(negotiator->agent, &failed);
+		return;
+	}
 	if (is_of_proof(negotiator, out) && negotiator->proof.withdrawn) {
 		negotiator_answer(negotiator, out->child.child, -EKEYREVOKED);
 		return;
@@ -131,7 +147,9 @@ uint64_t negotiator_wall_s(void)
 /* Sticky from now on, for the least time; discovery says its name, and whether its key lasts longer. */
 static void on_up(struct negotiator *negotiator, const struct hf_pair *pair, const struct ike_output *out)
 {
-	struct question question = { .asker = ASKER_STORE, .of = out->sa, .pair = *pair, .tag = out->tag };
+	struct question question = {
+		.asker = ASKER_STORE, .of = out->sa, .pair = *pair, .gateway = gateway_of(out), .tag = out->tag
+	};
 	struct known_peer peer = { .addr = pair->remote, .name = "" };
 	uint64_t trust = out->tag >> TAG_TRUST_SHIFT;
 	char text[PAIR_TEXT_MAX];
@@ -191,7 +209,7 @@ static void on_child_moved(struct negotiator *negotiator, const struct hf_pair *
 /* Whose the output is: a Child SA stays with the pair that it was made for. */
 static struct hf_pair pair_of(const struct negotiator *negotiator, const struct ike_output *out)
 {
-	struct hf_pair pair = { .local = out->path.local, .remote = out->path.remote };
+	struct hf_pair pair = out->pair;
 	const struct known_child *known = NULL;
 
 	if (out->type == IKE_CHILD_USE || out->type == IKE_CHILD_QUIET || out->type == IKE_CHILD_DOWN ||
@@ -211,9 +229,11 @@ static void take(struct negotiator *negotiator, const struct ike_output *out)
 		udp_send(negotiator->udp, &out->path, out->datagram);
 		break;
 	case IKE_ASK_KEY:
-		negotiator_ask(
-			negotiator,
-			&(struct question){ .asker = ASKER_ENGINE, .of = out->sa, .pair = pair, .tag = out->tag });
+		negotiator_ask(negotiator, &(struct question){ .asker = ASKER_ENGINE,
+							       .of = out->sa,
+							       .pair = pair,
+							       .gateway = gateway_of(out),
+							       .tag = out->tag });
 		break;
 	case IKE_UP:
 		chronicle_proof(negotiator_journal(negotiator), &pair, out, negotiator->ike, agent_now());

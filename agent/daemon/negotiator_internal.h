@@ -47,6 +47,8 @@ struct question {
 	enum asker asker;
 	struct handle of; /* peer, or IKE SA */
 	struct hf_pair pair;
+	struct hf_addr
+		gateway; /* ENGINE, STORE, REVIEW, ADOPTED: through which the SAs go that it is about; all zero = none */
 	uint64_t tag;
 	uint8_t key[SHA256_LEN]; /* STORE, REVIEW, ADOPTED: that was proved; all zero = not known which */
 };
@@ -128,12 +130,13 @@ uint64_t negotiator_wall_s(void);
 /* negotiator_review looks through all IKE SAs, in slices, for those whose key is not the peer's any more, and ends them. */
 void negotiator_review(void *arg);
 void negotiator_on_review(evutil_socket_t fd, short what, void *arg);
-/* negotiator_is_withdrawn: the answer is that this key is not the address's, and not only that nobody knows. */
-bool negotiator_is_withdrawn(const struct discover_answer *answer, const uint8_t key[SHA256_LEN]);
+/* negotiator_is_withdrawn: the answer is that this key, or this way to it, is not the address's, and not only that nobody knows. */
+bool negotiator_is_withdrawn(const struct discover_answer *answer, const struct question *question);
 /* negotiator_answer_review ends what was made with the key of the question if it was withdrawn; false when it was not. */
 bool negotiator_answer_review(struct negotiator *negotiator, const struct question *question,
 			      const struct discover_answer *answer);
-/* negotiator_start begins IKE as initiator. */
-void negotiator_start(struct negotiator *negotiator, const struct hf_pair *pair, bool initial_contact);
+/* negotiator_start begins IKE as initiator, with the gateway in front of the remote host if there is one (all zero: none). */
+void negotiator_start(struct negotiator *negotiator, const struct hf_pair *pair, const struct hf_addr *gateway,
+		      bool initial_contact);
 
 #endif

@@ -5,6 +5,9 @@
  */
 #include "daemon/negotiator_internal.h"
 
+/* What a source says, and what policy says to it. */
+#define REASON_MAX 400
+
 /* ---- discovery ---- */
 
 void negotiator_ask(struct negotiator *negotiator, const struct question *like)
@@ -51,6 +54,14 @@ static bool is_usable(const struct negotiator *negotiator, const struct hf_pair 
 	return is_verified(answer) || (answer->outcome == DISCOVER_KEYS && needs_no_proof(negotiator, pair, answer));
 }
 
+/* The core has asked although it may begin with anybody: a gateway is another than the host. */
+static bool asks_anybody(const struct negotiator *negotiator, const struct hf_pair *pair)
+{
+	const struct policy *policy = &negotiator->agent->config.policy;
+
+	return policy->ways[policy_group(policy, &pair->remote)].probe_always;
+}
+
 /* What discovery says, as a fact for the core. `anybody`: a host that nobody knows will do as well. */
 static void tell_core(struct negotiator *negotiator, const struct question *question,
 		      const struct discover_answer *answer, bool anybody)
@@ -74,6 +85,7 @@ static void tell_core(struct negotiator *negotiator, const struct question *ques
 		/* Who was known is not known any more, but only who has a key can have been. */
 		event.type = EVENT_KEY;
 		event.sticky = known_is_damaged(negotiator->known);
+		event.gateway = answer->gateway;
 	}
 	agent_event(negotiator->agent, &event);
 }
@@ -88,7 +100,7 @@ static void answer_store(struct negotiator *negotiator, const struct question *q
 		.key_until_s = answer->until_s,
 	};
 
-	if (negotiator_is_withdrawn(answer, question->key)) {
+	if (negotiator_is_withdrawn(answer, question)) {
 		/* The answer may have taken long enough for somebody else to be the last who proved a key. */
 		negotiator->proof.withdrawn |= negotiator->proof.sa.index == question->of.index &&
 					       negotiator->proof.sa.generation == question->of.generation;
@@ -110,9 +122,12 @@ static void answer_engine(struct negotiator *negotiator, const struct question *
 	char text[PAIR_TEXT_MAX];
 
 	/* The core has not asked before: it hears now what it is about. */
-	if (question->tag & TAG_OURS && policy->ways[group].probe_always)
+	if (question->tag & TAG_OURS && policy->ways[group].probe_always && !policy->ways[group].gateways)
 		tell_core(negotiator, question, answer, true);
-	if (group_answers(group) && is_usable(negotiator, &question->pair, answer)) {
+	if (group_answers(group) && !addr_equal(&answer->gateway, &question->gateway)) {
+		log_info("%s: the key is of another than whom IKE goes on with: %s", pair_format(text, &question->pair),
+			 answer->reason);
+	} else if (group_answers(group) && is_usable(negotiator, &question->pair, answer)) {
 		keys.tag |= (uint64_t)answer->trust << TAG_TRUST_SHIFT;
 		keys.keys = answer->keys;
 		for (size_t i = 0; i < answer->keys; i++)
@@ -155,17 +170,53 @@ bool negotiator_foresee(void *arg, const struct hf_addr *remote, bool *forged, c
 	return foresight.usable;
 }
 
-void negotiator_on_found(void *arg, uint64_t id, const struct hf_addr *addr, const struct discover_answer *answer)
+/* Why a host may not be reached through the gateway that its record names; NULL = it may. */
+static const char *bar_gateway(const struct negotiator *negotiator, const struct hf_pair *pair,
+			       const struct hf_addr *gateway)
+{
+	const struct policy *policy = &negotiator->agent->config.policy;
+	enum hf_group group = policy_group(policy, &pair->remote);
+
+	if (!policy->ways[group].gateways)
+		return "its group does not allow it (gateways = no)";
+	if (!policy_allows_gateway(policy, group, gateway))
+		return "the gateway is in group block";
+	if (agent_is_local(negotiator->agent, gateway))
+		return "the gateway is this host";
+	return NULL;
+}
+
+/*
+ * A gateway that may not be used is as good as a record that says nothing: no key, and nothing follows for what stands. Whose zone it
+ * is can never have this host's packets go another way than policy lets them.
+ */
+static struct discover_answer judge_gateway(const struct negotiator *negotiator, const struct hf_pair *pair,
+					    const struct discover_answer *answer, char *reason, size_t max)
+{
+	const char *why = addr_is_none(&answer->gateway) ? NULL : bar_gateway(negotiator, pair, &answer->gateway);
+
+	if (!why)
+		return *answer;
+	snprintf(reason, max, "%s; not used: %s", answer->reason, why);
+	return (struct discover_answer){
+		.outcome = DISCOVER_FAILED, .unsure = true, .name = answer->name, .reason = reason
+	};
+}
+
+void negotiator_on_found(void *arg, uint64_t id, const struct hf_addr *addr, const struct discover_answer *found)
 {
 	struct handle handle = { .index = (uint32_t)id, .generation = (uint32_t)(id >> 32) };
 	struct negotiator *negotiator = arg;
 	struct question *known = pool_get(&negotiator->questions, handle), question;
+	struct discover_answer judged, *answer = &judged;
+	char reason[REASON_MAX];
 
 	(void)addr;
 	if (!known)
 		return;
 	question = *known;
 	pool_put(&negotiator->questions, handle);
+	judged = judge_gateway(negotiator, &question.pair, found, reason, sizeof(reason));
 	/* The engine asks for this host's own attempt what the core has asked just before. */
 	if (question.asker == ASKER_CORE || (question.asker == ASKER_ENGINE && !(question.tag & TAG_OURS)))
 		chronicle_found(negotiator_journal(negotiator), &question.pair, answer,
@@ -173,7 +224,7 @@ void negotiator_on_found(void *arg, uint64_t id, const struct hf_addr *addr, con
 				agent_now());
 	switch (question.asker) {
 	case ASKER_CORE:
-		tell_core(negotiator, &question, answer, false);
+		tell_core(negotiator, &question, answer, asks_anybody(negotiator, &question.pair));
 		break;
 	case ASKER_ENGINE:
 		answer_engine(negotiator, &question, answer);
@@ -186,7 +237,7 @@ void negotiator_on_found(void *arg, uint64_t id, const struct hf_addr *addr, con
 		break;
 	case ASKER_ADOPTED:
 		if (!negotiator_answer_review(negotiator, &question, answer))
-			negotiator_start(negotiator, &question.pair, false);
+			negotiator_start(negotiator, &question.pair, &question.gateway, false);
 		break;
 	case ASKER_OPERATOR:
 		answer_operator(negotiator, &question.pair, answer);

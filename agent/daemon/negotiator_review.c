@@ -12,17 +12,19 @@
 /* SAs ended in one turn: some six orders to the kernel and a message each, 0.2 ms. */
 #define REVIEW_ENDS 16
 
-bool negotiator_is_withdrawn(const struct discover_answer *answer, const uint8_t key[SHA256_LEN])
+bool negotiator_is_withdrawn(const struct discover_answer *answer, const struct question *question)
 {
 	static const uint8_t unknown[SHA256_LEN];
 	uint8_t listed[SHA256_LEN];
 
 	if (answer->outcome != DISCOVER_KEYS)
 		return !answer->unsure;
-	if (memcmp(key, unknown, SHA256_LEN) == 0)
+	if (!addr_equal(&answer->gateway, &question->gateway))
+		return true;
+	if (memcmp(question->key, unknown, SHA256_LEN) == 0)
 		return false;
 	for (size_t i = 0; i < answer->keys; i++)
-		if (hash_sha256(listed, &answer->spki[i], 1) < 0 || memcmp(listed, key, SHA256_LEN) == 0)
+		if (hash_sha256(listed, &answer->spki[i], 1) < 0 || memcmp(listed, question->key, SHA256_LEN) == 0)
 			return false;
 	return true;
 }
@@ -33,7 +35,7 @@ bool negotiator_answer_review(struct negotiator *negotiator, const struct questi
 	struct core_event event = { .type = EVENT_KEY_GONE, .pair = question->pair };
 	char text[PAIR_TEXT_MAX];
 
-	if (!negotiator_is_withdrawn(answer, question->key))
+	if (!negotiator_is_withdrawn(answer, question))
 		return false;
 	negotiator->review_ended++;
 	log_info("%s: SAs ended, the key that they were made with was withdrawn: %s",
@@ -89,7 +91,9 @@ void negotiator_on_review(evutil_socket_t fd, short what, void *arg)
 		if (!more || !is_reviewed(&view))
 			continue;
 		question.of = view.sa;
-		question.pair = (struct hf_pair){ .local = view.path.local, .remote = view.path.remote };
+		question.pair = view.pair;
+		if (!addr_equal(&view.pair.remote, &view.path.remote))
+			question.gateway = view.path.remote;
 		memcpy(question.key, view.key, sizeof(question.key));
 		negotiator_ask(negotiator, &question);
 	}

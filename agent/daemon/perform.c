@@ -79,13 +79,19 @@ static enum sa_algorithm algorithm(enum child_algorithm child)
 	return SA_AES_GCM_16_256;
 }
 
+/* Where the SAs of the order's pair end. */
+static const struct hf_addr *far_end(const struct action *action)
+{
+	return addr_is_none(&action->gateway) ? &action->pair.remote : &action->gateway;
+}
+
 /* One direction of the order's Child SA, without its key. */
 static struct sa one_way(const struct action *action, bool inbound)
 {
 	const struct child *child = &action->sa.child;
 	struct sa sa = {
-		.src = inbound ? action->pair.remote : action->pair.local,
-		.dst = inbound ? action->pair.local : action->pair.remote,
+		.src = inbound ? *far_end(action) : action->pair.local,
+		.dst = inbound ? action->pair.local : *far_end(action),
 		.spi_be = inbound ? child->spi_in_be : child->spi_out_be,
 		.reqid = action->reqid,
 		.mode = child->tunnel ? SA_MODE_TUNNEL : SA_MODE_TRANSPORT,
@@ -95,6 +101,8 @@ static struct sa one_way(const struct action *action, bool inbound)
 		.replay_window = inbound ? REPLAY_WINDOW : 0,
 	};
 
+	if (inbound && !addr_is_none(&action->gateway))
+		sa.behind = action->pair.remote;
 	if (child->encap) {
 		sa.encap_sport_be = htons(inbound ? child->encap_remote : child->encap_local);
 		sa.encap_dport_be = htons(inbound ? child->encap_local : child->encap_remote);
@@ -123,6 +131,8 @@ static void sa_add(struct agent *agent, const struct action *action)
 	};
 	struct err err = ERR_NONE;
 
+	if (!addr_is_none(&action->gateway))
+		host_apply_gateway(agent, &action->gateway);
 	if (action->sa.in)
 		event.error = add_sa(agent, action, true, &err);
 	if (event.error == 0 && action->sa.out) {
@@ -144,9 +154,11 @@ static void sa_add(struct agent *agent, const struct action *action)
 static void sa_del(struct agent *agent, const struct action *action)
 {
 	if (action->sa.out)
-		xfrm_state_del(agent->nl, &action->pair.remote, action->sa.child.spi_out_be, NULL);
+		xfrm_state_del(agent->nl, far_end(action), action->sa.child.spi_out_be, NULL);
 	if (action->sa.in)
 		xfrm_state_del(agent->nl, &action->pair.local, action->sa.child.spi_in_be, NULL);
+	if (!addr_is_none(&action->gateway))
+		host_apply_gateway(agent, &action->gateway);
 }
 
 /* Outbound first: what is sent to the old mapping is lost, what comes from the new one is read all the same. */
@@ -178,8 +190,12 @@ static void policy_set(struct agent *agent, const struct action *action)
 	struct core_event event = { .type = EVENT_POLICY_SET };
 	struct err err = ERR_NONE;
 
-	event.error =
-		xfrm_policy_set(agent->nl, dir, &action->pair, mode, action->reqid, action->policy.optional, &err);
+	if (mode == SA_MODE_TUNNEL)
+		event.error = xfrm_policy_set_through(agent->nl, dir, &action->pair, &action->gateway, action->reqid,
+						      action->policy.optional, &err);
+	else
+		event.error = xfrm_policy_set(agent->nl, dir, &action->pair, mode, action->reqid,
+					      action->policy.optional, &err);
 	if (event.error < 0)
 		log_error("%s", err.text);
 	answer(agent, action, &event);
@@ -224,6 +240,7 @@ static void drain(struct agent *agent, const struct action *action)
 		.how = how[action->drain.how],
 		.reqid = action->reqid,
 		.tunnel = action->drain.tunnel,
+		.gateway = action->gateway,
 		.close = action->drain.close,
 		.policy_later = action->drain.policy_later,
 	};
@@ -265,8 +282,8 @@ static void check_life(struct agent *agent, const struct action *action)
 			event.life.in += event.error ? 0 : counters.packets;
 		}
 		if (action->life.out_be[i] && event.error == 0) {
-			event.error = xfrm_state_counters(agent->nl, &counters, &action->pair.remote,
-							  action->life.out_be[i], NULL);
+			event.error = xfrm_state_counters(agent->nl, &counters, far_end(action), action->life.out_be[i],
+							  NULL);
 			event.life.out += event.error ? 0 : counters.packets;
 		}
 	}
@@ -296,7 +313,7 @@ static void perform(struct agent *agent, const struct action *action)
 		agent->keying->lookup(agent->keying_arg, agent, action->peer, &action->pair);
 		break;
 	case ACTION_NEGOTIATE:
-		agent->keying->negotiate(agent->keying_arg, agent, action->peer, &action->pair);
+		agent->keying->negotiate(agent->keying_arg, agent, action->peer, &action->pair, &action->gateway);
 		break;
 	case ACTION_ABANDON:
 		agent->keying->abandon(agent->keying_arg, agent, action->peer, &action->pair);

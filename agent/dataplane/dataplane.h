@@ -129,10 +129,11 @@ enum dataplane_how {
 
 struct dataplane_drain {
 	enum dataplane_how how;
-	uint32_t reqid;	   /* SEALED */
-	bool tunnel;	   /* SEALED */
-	bool close;	   /* when nothing waits any more, give the queue back */
-	bool policy_later; /* SEALED: the out-policy does not stand yet; another drain follows when it does */
+	uint32_t reqid;		/* SEALED */
+	bool tunnel;		/* SEALED */
+	struct hf_addr gateway; /* SEALED, tunnel: where it ends; all zero = at the pair's remote host */
+	bool close;		/* when nothing waits any more, give the queue back */
+	bool policy_later;	/* SEALED: the out-policy does not stand yet; another drain follows when it does */
 };
 
 struct dataplane_drained {

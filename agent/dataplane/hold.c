@@ -212,6 +212,7 @@ static int begin(struct dataplane *dp, const struct hf_pair *pair, const struct 
 	struct release_how how = {
 		.sealed = order->how == DATAPLANE_SEALED,
 		.tunnel = order->tunnel,
+		.gateway = order->gateway,
 		.reqid = order->reqid,
 		.policy_later = order->policy_later,
 	};

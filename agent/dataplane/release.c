@@ -37,6 +37,7 @@ struct release {
 
 	bool begun;
 	struct hf_pair pair;
+	struct hf_pair outer;	      /* the same, or this host and the gateway in front of the other */
 	struct release_policy policy; /* how this pair's packets leave */
 	uint32_t path_mtu;	      /* of the pair, 0 = not asked since release_begin */
 	bool policy_later;	      /* its out-policy does not stand yet */
@@ -153,7 +154,7 @@ static uint32_t mtu_to_tell(struct release *release, const struct hf_slot_head *
 	int path;
 
 	if (!release->path_mtu) {
-		path = release_socket_path_mtu(&release->pair, head->mark, head->ifindex);
+		path = release_socket_path_mtu(&release->outer, head->mark, head->ifindex);
 		if (path <= 0)
 			return 0;
 		release->path_mtu = (uint32_t)path;
@@ -356,6 +357,7 @@ static void gather(struct release *release, const struct hf_slot_head *head, con
 int release_begin(struct release *release, const struct hf_pair *pair, const struct release_how *how, struct err *err)
 {
 	struct release_policy policy = BYPASS;
+	struct hf_pair outer = *pair;
 	char text[PAIR_TEXT_MAX];
 	int rc;
 
@@ -366,14 +368,17 @@ int release_begin(struct release *release, const struct hf_pair *pair, const str
 		policy = (struct release_policy){ .kind = RELEASE_POLICY_SEAL,
 						  .tunnel = how->tunnel,
 						  .reqid = how->reqid };
+		if (how->tunnel && !addr_is_none(&how->gateway))
+			outer.remote = how->gateway;
 		if (how->tunnel)
-			policy.pair = *pair;
+			policy.pair = outer;
 		rc = release_socket_policy(&release->seal[addr_is_v4(&pair->local) ? WHOLE_V4 : WHOLE_V6], &policy);
 		if (rc)
 			return err_set(err, rc, "%s: policy on a raw socket: %s", pair_format(text, pair),
 				       strerror(-rc));
 	}
 	release->pair = *pair;
+	release->outer = outer;
 	release->policy = policy;
 	release->policy_later = how->policy_later;
 	release->path_mtu = 0;

@@ -22,10 +22,11 @@ struct release;
 
 /* How a pair's packets are to leave. */
 struct release_how {
-	bool sealed;	   /* through the pair's SA; false = in clear */
-	bool tunnel;	   /* mode of the SA */
-	uint32_t reqid;	   /* of the SA */
-	bool policy_later; /* the pair's out-policy does not stand yet */
+	bool sealed;		/* through the pair's SA; false = in clear */
+	bool tunnel;		/* mode of the SA */
+	struct hf_addr gateway; /* where the tunnel ends; all zero = at the pair's remote host */
+	uint32_t reqid;		/* of the SA */
+	bool policy_later;	/* the pair's out-policy does not stand yet */
 };
 
 /*

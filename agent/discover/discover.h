@@ -45,6 +45,7 @@ struct discover_answer {
 	bool unsure; /* with FAILED: a source that may know could not say, so nothing follows for what stands already */
 	bool bogus; /* with FAILED: somebody forges what the source says, or it is broken: not to be reached in clear */
 	enum discover_trust trust; /* with KEYS */
+	struct hf_addr gateway; /* with KEYS: they are of this gateway, with the host behind it; all zero = of the host */
 	size_t keys;
 	struct view spki[DISCOVER_KEYS_MAX]; /* DER, valid during the callback */
 	const char *name;		     /* of the host; "" = none. Valid during the callback */

@@ -119,6 +119,60 @@ static void add_name(struct hunt *hunt, const char *text, bool is_pointed)
 	evidence->names++;
 }
 
+/* ---- a gateway -------------------------------------------------------------------------------- */
+
+static void on_beyond(void *arg, const struct dns_reply *reply)
+{
+	struct hunt *hunt = arg;
+	struct judge_evidence *evidence = &hunt->evidence;
+	char reverse[DNAME_REVERSE_MAX];
+
+	dname_reverse(reverse, &evidence->reverse.gateway);
+	keyset_read(&evidence->gateway.keys, reply, &evidence->reverse.gateway, reverse);
+	tell(hunt);
+	took(hunt);
+}
+
+/* One that cannot be asked leaves what is judged then at failed. */
+static void ask_beyond(struct hunt *hunt)
+{
+	unsigned int before = hunt->waiting;
+	char reverse[DNAME_REVERSE_MAX];
+
+	if (!addr_is_none(&hunt->evidence.reverse.gateway)) {
+		dname_reverse(reverse, &hunt->evidence.reverse.gateway);
+		ask(hunt, reverse, RECORD_TYPE, on_beyond, hunt);
+	}
+	if (hunt->waiting == before)
+		tell(hunt);
+}
+
+static void on_gateway(void *arg, const struct dns_reply *reply)
+{
+	struct hunt *hunt = arg;
+
+	take_fact(&hunt->evidence.gateway.addresses, reply);
+	if (reply->security == DNS_SECURE)
+		keyset_resolve(&hunt->evidence.reverse, reply, &hunt->addr);
+	ask_beyond(hunt);
+	took(hunt);
+}
+
+/* Whose the keys are, if that is a name; and whether that one can be reached itself. One after the other. */
+static void ask_gateway(struct hunt *hunt)
+{
+	const char *name = hunt->evidence.reverse.gateway_name;
+	unsigned int before = hunt->waiting;
+
+	if (!*name) {
+		ask_beyond(hunt);
+		return;
+	}
+	ask(hunt, name, addr_is_v4(&hunt->addr) ? DNS_TYPE_A : DNS_TYPE_AAAA, on_gateway, hunt);
+	if (hunt->waiting == before)
+		tell(hunt);
+}
+
 /* ---- the reverse tree ------------------------------------------------------------------------- */
 
 static void on_reverse(void *arg, const struct dns_reply *reply)
@@ -127,7 +181,11 @@ static void on_reverse(void *arg, const struct dns_reply *reply)
 
 	if (!hunt->told) {
 		keyset_read(&hunt->evidence.reverse, reply, &hunt->addr, hunt->reverse);
-		if (judge_reverse(&hunt->evidence.reverse))
+		if (reply->security == DNS_SECURE)
+			keyset_read_gateway(&hunt->evidence.reverse, reply, &hunt->addr);
+		if (keyset_has_gateway(&hunt->evidence.reverse))
+			ask_gateway(hunt);
+		else if (judge_reverse(&hunt->evidence.reverse))
 			tell(hunt);
 	}
 	took(hunt);

@@ -78,8 +78,37 @@ bool judge_reverse(const struct keyset *reverse)
 	return is_denied(reverse) || (reverse->security == DNS_SECURE && reverse->status == DNS_DATA);
 }
 
-static void judge_by_reverse(struct judgment *out, const struct keyset *reverse)
+/* False, with an outcome: the gateway cannot be used. What could not be asked is no word for it either. */
+static bool judge_gateway(struct judgment *out, const struct judge_evidence *evidence)
 {
+	const struct keyset *reverse = &evidence->reverse, *beyond = &evidence->gateway.keys;
+	const struct judge_fact *addresses = &evidence->gateway.addresses;
+	const char *name = reverse->gateway_name;
+	char text[ADDR_TEXT_MAX];
+
+	unsure(out, 1);
+	addr_format(text, &reverse->gateway);
+	if (*name && (addresses->status == DNS_FAILED || addresses->security == DNS_BOGUS))
+		because(out, "DNSSEC: its gateway, %s, could not be asked for its address", name);
+	else if (*name && addresses->security != DNS_SECURE)
+		because(out, "DNSSEC: its gateway, %s, has addresses that nobody signs", name);
+	else if (addr_is_none(&reverse->gateway))
+		because(out, "DNSSEC: its gateway, %s, has no address that can be used%s%s", name,
+			*reverse->why ? ": " : "", reverse->why);
+	else if (beyond->status == DNS_FAILED || beyond->security == DNS_BOGUS)
+		because(out, "DNSSEC: it could not be asked whether its gateway, %s, is behind another", text);
+	else if (beyond->security == DNS_SECURE && beyond->foreign && !beyond->keys)
+		because(out, "DNSSEC: its gateway, %s, is itself behind a gateway, and only one is passed", text);
+	else
+		return true;
+	return false;
+}
+
+static void judge_by_reverse(struct judgment *out, const struct judge_evidence *evidence)
+{
+	const struct keyset *reverse = &evidence->reverse;
+	char gateway[ADDR_TEXT_MAX];
+
 	if (is_denied(reverse)) {
 		deny(out, reverse, "IPSECKEY in the reverse tree");
 		return;
@@ -90,7 +119,16 @@ static void judge_by_reverse(struct judgment *out, const struct keyset *reverse)
 			reverse->why);
 		return;
 	}
+	if (keyset_has_gateway(reverse) && !judge_gateway(out, evidence))
+		return;
+	*out = (struct judgment){ .name = "" };
 	found(out, TRUST_REVERSE, reverse, "", reverse->ttl_s);
+	if (keyset_has_gateway(reverse)) {
+		because(out, "DNSSEC: %zu key%s of its gateway, %s, in the reverse tree, secure, for %u s",
+			reverse->keys, reverse->keys > 1 ? "s" : "", addr_format(gateway, &reverse->gateway),
+			out->ttl_s);
+		return;
+	}
 	because(out, "DNSSEC: %zu key%s in the reverse tree, secure, for %u s", reverse->keys,
 		reverse->keys > 1 ? "s" : "", out->ttl_s);
 }
@@ -212,7 +250,7 @@ void judge_all(struct judgment *out, const struct judge_evidence *evidence, unsi
 
 	*out = (struct judgment){ .name = "" };
 	if (judge_reverse(reverse)) {
-		judge_by_reverse(out, reverse);
+		judge_by_reverse(out, evidence);
 		return;
 	}
 	/* What would be stronger is not known: nothing weaker may take its place. */

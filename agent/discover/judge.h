@@ -35,8 +35,15 @@ struct judge_name {
 	struct keyset keys;
 };
 
+/* About the gateway that the reverse tree names, where it has no key of the host itself. */
+struct judge_gateway {
+	struct judge_fact addresses; /* of its name, if it is named so */
+	struct keyset keys;	     /* at its own address in the reverse tree: whether it is behind another */
+};
+
 struct judge_evidence {
 	struct keyset reverse;
+	struct judge_gateway gateway;
 	struct judge_fact pointer;
 	size_t names;
 	struct judge_name name[JUDGE_NAMES_MAX];
@@ -52,7 +59,10 @@ struct judgment {
 	char reason[JUDGE_REASON_MAX];
 };
 
-/* judge_reverse: what the reverse tree said about keys decides, whatever the other answers will be. */
+/*
+ * judge_reverse: what the reverse tree said about keys decides, whatever the other answers will be; if its keys are a gateway's, with what is asked about
+ * that.
+ */
 bool judge_reverse(const struct keyset *reverse);
 
 /* judge_all judges when every answer is there, or judge_reverse says so. `failures`: how often in a row it has failed before. */

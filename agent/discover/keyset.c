@@ -53,8 +53,10 @@ static void say_foreign(struct keyset *keyset, const struct record *record)
 		dname_format(text, record->name);
 	else
 		addr_format(text, &record->gateway);
-	snprintf(why, sizeof(why), "its key is that of a gateway, %.64s, and only hosts themselves are reached", text);
+	snprintf(why, sizeof(why), "its key is that of a gateway, %.64s, which only the signed reverse tree may name",
+		 text);
 	say(keyset, why);
+	keyset->foreign = true;
 }
 
 static bool has(const struct keyset *keyset, struct view spki)
@@ -106,7 +108,9 @@ void keyset_read(struct keyset *out, const struct dns_reply *reply, const struct
 	out->ttl_s = reply->ttl_s;
 	out->records = reply->count;
 	out->keys = 0;
-	out->wrong = false;
+	out->wrong = out->foreign = false;
+	out->gateway = (struct hf_addr){ 0 };
+	out->gateway_name[0] = '\0';
 	out->why[0] = '\0';
 	if (reply->status == DNS_FAILED || reply->security == DNS_BOGUS) {
 		say(out, reply->why);
@@ -126,8 +130,113 @@ void keyset_read(struct keyset *out, const struct dns_reply *reply, const struct
 		out->keys = 0;
 }
 
+/* ---- gateways --------------------------------------------------------------------------------- */
+
+bool keyset_has_gateway(const struct keyset *keyset)
+{
+	return keyset->keys && (*keyset->gateway_name || !addr_is_none(&keyset->gateway));
+}
+
+static bool can_be_gateway(struct keyset *keyset, const struct hf_addr *gateway, const struct hf_addr *addr)
+{
+	char text[ADDR_TEXT_MAX], why[KEYSET_WHY_MAX];
+	bool sane = addr_is_host(gateway), same = addr_is_v4(gateway) == addr_is_v4(addr);
+
+	if (sane && same)
+		return true;
+	snprintf(why, sizeof(why), "its gateway, %s, is %s", addr_format(text, gateway),
+		 sane ? "of the other family of addresses" : "no address that a host can be reached at");
+	say(keyset, why);
+	return false;
+}
+
+/* By precedence, then kind, then octets. */
+static int compare_gateways(const struct record *a, const struct record *b)
+{
+	if (a->precedence != b->precedence)
+		return a->precedence < b->precedence ? -1 : 1;
+	if (a->gateway_type != b->gateway_type)
+		return a->gateway_type < b->gateway_type ? -1 : 1;
+	return a->gateway_type == RECORD_GATEWAY_NAME ? view_compare(a->name, b->name)
+						      : addr_compare(&a->gateway, &b->gateway);
+}
+
+static bool is_same_gateway(const struct record *a, const struct record *b)
+{
+	if (a->gateway_type != b->gateway_type)
+		return false;
+	return a->gateway_type == RECORD_GATEWAY_NAME ? dname_equal(a->name, b->name)
+						      : addr_equal(&a->gateway, &b->gateway);
+}
+
+/* A record whose gateway and key can be used. */
+static bool is_usable(struct keyset *keyset, struct record *out, struct view rdata, const struct hf_addr *addr)
+{
+	uint8_t spki[SPKI_MAX];
+	size_t len = sizeof(spki);
+	char text[DNAME_TEXT_MAX];
+	struct err err = ERR_NONE;
+
+	if (record_read(out, rdata, NULL) < 0 || is_own(out, addr, NULL, NULL))
+		return false;
+	if (out->gateway_type == RECORD_GATEWAY_NAME ? strlen(dname_format(text, out->name)) >= DISCOVER_NAME_MAX
+						     : !can_be_gateway(keyset, &out->gateway, addr))
+		return false;
+	if (record_spki(spki, &len, out, &err) == 0)
+		return true;
+	say(keyset, err.text);
+	return false;
+}
+
+void keyset_read_gateway(struct keyset *keyset, const struct dns_reply *reply, const struct hf_addr *addr)
+{
+	struct record best = { 0 }, record;
+	char text[DNAME_TEXT_MAX];
+	bool found = false;
+
+	if (!keyset->foreign || keyset->keys || keyset->wrong || reply->count > DISCOVER_KEYS_MAX)
+		return;
+	keyset->why[0] = '\0';
+	for (size_t i = 0; i < reply->count; i++) {
+		if (!is_usable(keyset, &record, reply->data[i], addr) ||
+		    (found && compare_gateways(&record, &best) >= 0))
+			continue;
+		best = record;
+		found = true;
+	}
+	for (size_t i = 0; found && i < reply->count; i++)
+		if (is_usable(keyset, &record, reply->data[i], addr) && is_same_gateway(&record, &best))
+			take_key(keyset, &record);
+	if (!keyset->keys)
+		return;
+	if (best.gateway_type == RECORD_GATEWAY_NAME)
+		snprintf(keyset->gateway_name, sizeof(keyset->gateway_name), "%.*s", DISCOVER_NAME_MAX - 1,
+			 dname_format(text, best.name));
+	else
+		keyset->gateway = best.gateway;
+}
+
+void keyset_resolve(struct keyset *keyset, const struct dns_reply *reply, const struct hf_addr *addr)
+{
+	size_t len;
+
+	addr_octets(addr, &len);
+	keyset->ttl_s = reply->ttl_s < keyset->ttl_s ? reply->ttl_s : keyset->ttl_s;
+	for (size_t i = 0; i < reply->count && i < DNS_RECORDS_MAX; i++) {
+		struct hf_addr one = addr_from_octets(reply->data[i].at, reply->data[i].len);
+
+		if (reply->data[i].len == len && !addr_equal(&one, addr) && can_be_gateway(keyset, &one, addr) &&
+		    (addr_is_none(&keyset->gateway) || addr_compare(&one, &keyset->gateway) < 0))
+			keyset->gateway = one;
+	}
+}
+
+/* ---- sets ------------------------------------------------------------------------------------- */
+
 bool keyset_covers(const struct keyset *keyset, const struct keyset *old)
 {
+	if (!addr_equal(&keyset->gateway, &old->gateway))
+		return false;
 	for (size_t i = 0; i < old->keys; i++)
 		if (!has(keyset, view_of(old->spki[i], old->len[i])))
 			return false;

@@ -62,6 +62,7 @@ static void give(struct finding *finding, uint64_t question, uint64_t now_s)
 
 	if (finding->outcome == DISCOVER_KEYS) {
 		answer.keys = finding->keys->keys;
+		answer.gateway = finding->keys->gateway;
 		for (size_t i = 0; i < answer.keys; i++)
 			answer.spki[i] = view_of(finding->keys->spki[i], finding->keys->len[i]);
 	}

@@ -2,7 +2,7 @@
 /*
  * IKE_AUTH, the initiator's side. It is sent only when the caller said with which key the peer must answer (CVE-2015-4171).
  *
- *   HDR, SK {IDi, AUTH, [IDr,] [N(INITIAL_CONTACT),] N(USE_TRANSPORT_MODE), SAi2, TSi, TSr, [N(QUICK_CRASH_DETECTION)]}  -->
+ *   HDR, SK {IDi, AUTH, [IDr,] [N(INITIAL_CONTACT),] [N(USE_TRANSPORT_MODE),] SAi2, TSi, TSr, [N(QUICK_CRASH_DETECTION)]}  -->
  *        <--  HDR, SK {IDr, AUTH, SAr2, TSi, TSr, ...}  |  HDR, SK {N(AUTHENTICATION_FAILED)}
  */
 #include <errno.h>
@@ -31,7 +31,8 @@ static int send_auth(struct ike *ike, struct sa *sa, uint64_t now)
 			   blob_view(ike, &answer->peer_id, wanted, sizeof(wanted)));
 	if (sa->initial_contact)
 		message_notify(&message, PROTOCOL_NONE, NOTIFY_INITIAL_CONTACT, VIEW_NONE, VIEW_NONE);
-	message_notify(&message, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, VIEW_NONE, VIEW_NONE);
+	if (!sa_is_through(sa))
+		message_notify(&message, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, VIEW_NONE, VIEW_NONE);
 	child_write_spi(&message, &ike->offer_child, NULL, work->spi_in_be);
 	child_write_ts(&message, sa, true);
 	auth_write_crash_token(ike, sa, &message);

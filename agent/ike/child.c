@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Child SAs: what IKE_AUTH and CREATE_CHILD_SA have in common when they make one (RFC 7296 1.3.1, 2.9, 2.17), and their life as
- * objects. A Child SA covers exactly the two hosts of its IKE SA, in transport mode unless the peer or a NAT wants a tunnel.
+ * objects. A Child SA covers exactly the two hosts of its IKE SA, in transport mode unless the peer or a NAT wants a tunnel; or this host and the one behind
+ * the peer, in a tunnel.
  */
 #include <string.h>
 
@@ -20,7 +21,7 @@ uint32_t kid_ref(const struct ike *ike, const struct kid *kid)
 
 uint32_t child_spi(struct ike *ike, const struct sa *sa)
 {
-	struct hf_pair pair = sa_pair(sa);
+	const struct hf_pair pair = { .local = sa->path.local, .remote = sa->path.remote };
 
 	return ike->options.host.spi(ike->options.host.arg, &pair);
 }
@@ -208,8 +209,10 @@ void child_encap(struct child *child, const struct sa *sa)
 /* TSi is the initiator's of this exchange, TSr its responder's (RFC 7296 2.9). */
 void child_write_ts(struct message *message, const struct sa *sa, bool initiator)
 {
-	ts_write(message, PAYLOAD_TSI, initiator ? &sa->path.local : &sa->path.remote);
-	ts_write(message, PAYLOAD_TSR, initiator ? &sa->path.remote : &sa->path.local);
+	const struct hf_pair pair = sa_pair(sa);
+
+	ts_write(message, PAYLOAD_TSI, initiator ? &pair.local : &pair.remote);
+	ts_write(message, PAYLOAD_TSR, initiator ? &pair.remote : &pair.local);
 }
 
 void child_write_spi(struct message *message, const struct offer *offer, const struct suite *suite, uint32_t spi_in_be)
@@ -259,6 +262,7 @@ int child_agree(struct ike *ike, struct sa *sa, struct child *child, struct suit
 	const struct notify *transport = chain_notify(chain, NOTIFY_USE_TRANSPORT_MODE);
 	bool local_first = !responder; /* TSi is ours when we started the exchange */
 	bool nat_local = sa->features & FEATURE_NAT_LOCAL, nat_remote = sa->features & FEATURE_NAT_REMOTE;
+	const struct hf_pair pair = sa_pair(sa);
 	enum child_algorithm algorithm;
 	struct view spi;
 	int rc;
@@ -271,11 +275,13 @@ int child_agree(struct ike *ike, struct sa *sa, struct child *child, struct suit
 	if (!rc)
 		rc = algorithm_of(&algorithm, suite);
 	if (!rc)
-		rc = check_ts(chain->payload[local_first ? SLOT_TSI : SLOT_TSR], &sa->path.local, nat_local,
-			      !responder);
+		rc = check_ts(chain->payload[local_first ? SLOT_TSI : SLOT_TSR], &pair.local, nat_local, !responder);
 	if (!rc)
-		rc = check_ts(chain->payload[local_first ? SLOT_TSR : SLOT_TSI], &sa->path.remote, nat_remote,
-			      !responder);
+		rc = check_ts(chain->payload[local_first ? SLOT_TSR : SLOT_TSI], &pair.remote,
+			      nat_remote && !sa_is_through(sa), !responder);
+	/* Nobody asked for that: what is in it would be the gateway's own packets. */
+	if (!rc && transport && !responder && sa_is_through(sa))
+		rc = NOTIFY_NO_PROPOSAL_CHOSEN;
 	if (rc)
 		return rc;
 	memcpy(&child->spi_out_be, spi.at, sizeof(child->spi_out_be));
@@ -284,7 +290,7 @@ int child_agree(struct ike *ike, struct sa *sa, struct child *child, struct suit
 		return NOTIFY_INVALID_SYNTAX;
 	child->algorithm = algorithm;
 	child->esn = suite->esn;
-	child->tunnel = !transport;
+	child->tunnel = !transport || sa_is_through(sa);
 	child_encap(child, sa);
 	return 0;
 }

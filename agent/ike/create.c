@@ -30,7 +30,7 @@ static int write_request(struct ike *ike, struct sa *sa, struct work *work, uint
 	send_begin(ike, &message);
 	if (old)
 		message_notify(&message, PROTOCOL_ESP, NOTIFY_REKEY_SA, view_of(&old->child.spi_in_be, 4), VIEW_NONE);
-	if (!old || !old->child.tunnel)
+	if (old ? !old->child.tunnel : !sa_is_through(sa))
 		message_notify(&message, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, VIEW_NONE, VIEW_NONE);
 	child_write_spi(&message, &ike->offer_child_rekey, NULL, work->spi_in_be);
 	message_nonce(&message, VIEW_OF(work->nonce));
@@ -178,13 +178,15 @@ void create_refuse(struct ike *ike, struct sa *sa, int notify, const struct noti
 static int write_response(struct ike *ike, const struct sa *sa, struct message *message, const struct work *work)
 {
 	const struct kex *kex = work->suite.ke ? kex_find(work->suite.ke) : NULL;
+	/* Once the Child SA is made, what was agreed is there and nowhere else. */
+	const struct kid *kid = kid_at(ike, work->kid);
 	uint8_t value[KEX_PUBLIC_MAX];
 	int rc = kex ? kex_start(kex, value, &work->private) : 0;
 
 	if (rc)
 		return rc;
 	send_begin(ike, message);
-	if (!work->child.tunnel)
+	if (!(kid ? kid->child.tunnel : work->child.tunnel))
 		message_notify(message, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, VIEW_NONE, VIEW_NONE);
 	child_write_spi(message, NULL, &work->suite, work->spi_in_be);
 	message_nonce(message, VIEW_OF(work->nonce));

@@ -277,7 +277,7 @@ void ike_clear(struct ike *ike)
 
 void engine_refresh(struct ike *ike, struct sa *sa, uint64_t now)
 {
-	struct ike_connect connect = { .path = sa->path, .tag = sa->tag };
+	struct ike_connect connect = { .path = sa->path, .tag = sa->tag, .behind = sa->behind };
 
 	if (sa->refreshing)
 		return;
@@ -303,7 +303,8 @@ struct handle ike_connect(struct ike *ike, const struct ike_connect *connect, ui
 		return handle;
 	sa->tag = connect->tag;
 	sa->fail_open = connect->fail_open;
-	sa->initial_contact = connect->initial_contact;
+	sa->behind = connect->behind;
+	sa->initial_contact = connect->initial_contact && !sa_is_through(sa);
 	sa->state = SA_INIT_SENT;
 	do
 		ike_random(ike, sa->spi_i, SPI_LEN);
@@ -533,6 +534,7 @@ static void fill_view(const struct ike *ike, struct ike_view *out, const struct 
 		.sa = pool_handle(&ike->sas, sa),
 		.tag = sa->tag,
 		.path = sa->path,
+		.pair = sa_pair(sa),
 		.state = sa_state_name(sa->state),
 		.responder = !sa->initiator,
 		.heard = sa->heard,

@@ -145,6 +145,8 @@ struct ike_output {
 	struct handle sa; /* HANDLE_NONE: a SEND of no SA */
 	uint64_t tag;	  /* of ike_connect or ike_answer */
 	struct ike_path path;
+	struct hf_pair
+		pair; /* whose packets its Child SAs carry: our address and the peer's, or that of the host behind it */
 	union {
 		struct view datagram; /* SEND: valid until the next call into the engine */
 		struct {
@@ -197,6 +199,12 @@ struct ike_connect {
 	uint64_t tag;	      /* the caller's; comes back in every output */
 	bool fail_open;	      /* a short attempt of 7.5 s: the caller goes on in clear when it fails */
 	bool initial_contact; /* nothing of this peer is left here: the peer may drop what it has (docs/COLLISIONS.md U4) */
+	/*
+	 * The host that the Child SAs are for where the peer is but the gateway in front of it: they are tunnels, and their selectors this
+	 * host's address. All zero: they are for the peer itself. One IKE SA serves one host: a gateway has one for each. initial_contact is
+	 * not said to it, because it would drop those of the others.
+	 */
+	struct hf_addr behind;
 };
 
 /*
@@ -286,7 +294,8 @@ struct ike_view {
 	struct handle sa;
 	uint64_t tag;
 	struct ike_path path;
-	const char *state; /* "init sent", ... */
+	struct hf_pair pair; /* as in struct ike_output */
+	const char *state;   /* "init sent", ... */
 	bool responder, established;
 	uint8_t spi_i[8], spi_r[8];
 	const char *cipher, *prf, *kex; /* NULL before they are agreed */

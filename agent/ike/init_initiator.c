@@ -182,6 +182,7 @@ static void follow_up(struct ike *ike, struct sa *mother, const struct ike_path 
 		mothers->answers = answers;
 		return;
 	}
+	sa->behind = mother->behind;
 	memcpy(sa->spi_i, mother->spi_i, SPI_LEN);
 	memcpy(sa->spi_r, header->spi_r, SPI_LEN);
 	sa->state = SA_KEY_AWAITED;

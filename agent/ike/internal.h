@@ -166,6 +166,8 @@ struct sa {
 	unsigned int wants;    /* want */
 	uint8_t spi_i[SPI_LEN], spi_r[SPI_LEN];
 	struct ike_path path;
+	struct hf_addr
+		behind; /* the host that the Child SAs are for, if the peer is its gateway; all zero = the peer itself */
 	uint64_t tag;
 	struct suite suite;
 	struct keymat keys;
@@ -329,6 +331,8 @@ void sa_enter_pair(struct ike *ike, struct sa *sa);
 void sa_leave_pair(struct ike *ike, struct sa *sa);
 struct sa *sa_first_of_pair(const struct ike *ike, const struct hf_pair *pair);
 struct hf_pair sa_pair(const struct sa *sa);
+/* sa_is_through: the peer is the gateway of the host that the Child SAs are for. */
+bool sa_is_through(const struct sa *sa);
 /* sa_schedule sets the timer to the earliest of what the SA waits for. */
 void sa_schedule(struct ike *ike, struct sa *sa);
 void sa_expire(struct ike *ike, struct sa *sa, uint64_t now);

@@ -21,6 +21,7 @@ static struct queued *queue(struct ike *ike, enum ike_output_type type, const st
 		queued->output.sa = pool_handle(&ike->sas, sa);
 		queued->output.tag = sa->tag;
 		queued->output.path = sa->path;
+		queued->output.pair = sa_pair(sa);
 	}
 	return queued;
 }

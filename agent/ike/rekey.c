@@ -92,6 +92,7 @@ static struct sa *succeed(struct ike *ike, const struct sa *old, bool initiator,
 
 	if (!sa)
 		return NULL;
+	sa->behind = old->behind;
 	sa->tag = old->tag;
 	sa->told_up = true;
 	sa->features = old->features;

@@ -101,9 +101,14 @@ const uint8_t *sa_peer_spi(const struct sa *sa)
 	return sa->initiator ? sa->spi_r : sa->spi_i;
 }
 
+bool sa_is_through(const struct sa *sa)
+{
+	return !addr_is_none(&sa->behind);
+}
+
 struct hf_pair sa_pair(const struct sa *sa)
 {
-	return (struct hf_pair){ .local = sa->path.local, .remote = sa->path.remote };
+	return (struct hf_pair){ .local = sa->path.local, .remote = sa_is_through(sa) ? sa->behind : sa->path.remote };
 }
 
 static struct hf_pair key_of_spi(const uint8_t spi[SPI_LEN])

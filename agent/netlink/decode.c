@@ -132,8 +132,9 @@ bool decode_acquire(struct acquire_seen *out, const struct nlmsghdr *message)
 	if (!copy_payload(&acquire, sizeof(acquire), message) ||
 	    !copy_attr(&template, sizeof(template), message, sizeof(acquire), XFRMA_TMPL))
 		return false;
-	out->pair.local = decode_addr(&acquire.saddr, acquire.sel.family);
-	out->pair.remote = decode_addr(&acquire.id.daddr, acquire.sel.family);
+	/* As the packet has them: the state that is wanted may end at a gateway. */
+	out->pair.local = decode_addr(&acquire.sel.saddr, acquire.sel.family);
+	out->pair.remote = decode_addr(&acquire.sel.daddr, acquire.sel.family);
 	out->reqid = template.reqid;
 	return true;
 }
@@ -232,5 +233,9 @@ bool decode_policy(struct policy_seen *out, const struct nlmsghdr *message)
 	};
 	out->pair.local = out->dir == POLICY_OUT ? src : dst;
 	out->pair.remote = out->dir == POLICY_OUT ? dst : src;
+	src = decode_addr(&template.saddr, template.family);
+	dst = decode_addr(&template.id.daddr, template.family);
+	out->outer.local = out->dir == POLICY_OUT ? src : dst;
+	out->outer.remote = out->dir == POLICY_OUT ? dst : src;
 	return true;
 }

@@ -186,10 +186,13 @@ int encode_state(void *buf, size_t size, uint16_t type, const struct sa *sa)
 	info.id.spi = sa->spi_be;
 	/*
 	 * The kernel finds an inbound state by our address and SPI alone: a transport packet of a peer that writes another's
-	 * address as source would be taken for that one's. What does not fit the selector is dropped.
+	 * address as source would be taken for that one's. What does not fit the selector is dropped. A gateway speaks for the
+	 * one host only that its SA is for.
 	 */
-	if (sa->inbound && sa->mode == SA_MODE_TRANSPORT)
-		encode_selector_pair(&info.sel, POLICY_IN, &(struct hf_pair){ .local = sa->dst, .remote = sa->src });
+	if (sa->inbound && (sa->mode == SA_MODE_TRANSPORT || !addr_is_none(&sa->behind)))
+		encode_selector_pair(&info.sel, POLICY_IN,
+				     &(struct hf_pair){ .local = sa->dst,
+							.remote = addr_is_none(&sa->behind) ? sa->src : sa->behind });
 	info.mode = sa->mode == SA_MODE_TUNNEL ? XFRM_MODE_TUNNEL : XFRM_MODE_TRANSPORT;
 	info.flags = sa->esn ? XFRM_STATE_ESN : 0;
 	info.replay_window = needs_bitmap(sa) ? 0 : (uint8_t)replay_window(sa);
@@ -278,7 +281,7 @@ static struct xfrm_userpolicy_info policy_info(enum policy_dir dir, uint32_t pri
 }
 
 int encode_policy(void *buf, size_t size, uint16_t type, enum policy_dir dir, const struct hf_pair *pair,
-		  enum sa_mode mode, uint32_t reqid, bool optional)
+		  const struct hf_pair *outer, enum sa_mode mode, uint32_t reqid, bool optional)
 {
 	struct xfrm_userpolicy_info info = policy_info(dir, NETLINK_PRIORITY_PAIR);
 	/*
@@ -296,13 +299,17 @@ int encode_policy(void *buf, size_t size, uint16_t type, enum policy_dir dir, co
 		.ealgos = ~0u,
 		.calgos = ~0u,
 	};
+	struct xfrm_selector ends;
 	int rc;
 
-	if (addr_is_v4(&pair->local) != addr_is_v4(&pair->remote))
+	if (addr_is_v4(&pair->local) != addr_is_v4(&pair->remote) ||
+	    addr_is_v4(&pair->local) != addr_is_v4(&outer->local) ||
+	    addr_is_v4(&outer->local) != addr_is_v4(&outer->remote))
 		return -EINVAL;
 	encode_selector_pair(&info.sel, dir, pair);
-	template.id.daddr = info.sel.daddr;
-	template.saddr = info.sel.saddr;
+	encode_selector_pair(&ends, dir, outer);
+	template.id.daddr = ends.daddr;
+	template.saddr = ends.saddr;
 	template.family = info.sel.family;
 	rc = encode_plain(buf, size, type, &info, sizeof(info));
 	return rc ? rc : put(buf, size, XFRMA_TMPL, &template, sizeof(template));

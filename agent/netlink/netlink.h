@@ -14,9 +14,9 @@
 #include "base/addr.h"
 #include "base/err.h"
 
-/* reqids of ours: 0x48000000 + index of the pair. Nobody else's states or policies are touched. */
-#define NETLINK_REQID_BASE 0x48000000u
-#define NETLINK_REQID_COUNT 0x00100000u
+/* reqids of ours: this and the index of the pair. Nobody else's states or policies are touched. */
+#define NETLINK_REQID_BASE HF_REQID_BASE
+#define NETLINK_REQID_COUNT HF_REQID_COUNT
 
 /* Priorities of our policies; a smaller number is looked at first. ND must win over a host pair. */
 #define NETLINK_PRIORITY_ND 1000u
@@ -41,7 +41,8 @@ enum sa_algorithm {
 struct sa {
 	struct hf_addr src; /* outer and, in transport mode, inner addresses */
 	struct hf_addr dst;
-	uint32_t spi_be; /* network byte order */
+	struct hf_addr behind; /* inbound tunnel of a gateway: the one host whose packets may be in it; all zero = any */
+	uint32_t spi_be;       /* network byte order */
 	uint32_t reqid;
 	enum sa_mode mode;
 	enum sa_algorithm algorithm;
@@ -184,6 +185,13 @@ int xfrm_state_counters(struct netlink *nl, struct sa_counters *out, const struc
 int xfrm_policy_set(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair, enum sa_mode mode,
 		    uint32_t reqid, bool optional, struct err *err);
 
+/*
+ * xfrm_policy_set_through is the same with a tunnel that does not end at the pair's remote host but at the gateway in front of it. All
+ * zero: at the host itself.
+ */
+int xfrm_policy_set_through(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair,
+			    const struct hf_addr *gateway, uint32_t reqid, bool optional, struct err *err);
+
 /* xfrm_policy_del: -ESRCH when there is none, -EPERM when it is not ours. */
 int xfrm_policy_del(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair, struct err *err);
 
@@ -202,7 +210,9 @@ struct netlink_found {
 	 */
 	void (*state)(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
 		      enum sa_mode mode, bool larval, bool encap);
-	void (*policy)(void *arg, enum policy_dir dir, const struct hf_pair *pair, uint32_t reqid, enum sa_mode mode);
+	/* `outer`: where its template's SAs begin and end; in transport mode the pair. */
+	void (*policy)(void *arg, enum policy_dir dir, const struct hf_pair *pair, const struct hf_pair *outer,
+		       uint32_t reqid, enum sa_mode mode);
 };
 
 /* xfrm_find_ours lists what of ours the kernel holds, for adoption after a restart. Members may be NULL. */

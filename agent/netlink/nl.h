@@ -115,8 +115,9 @@ const char *encode_algorithm_name(enum sa_algorithm algorithm);
 int encode_state(void *buf, size_t size, uint16_t type, const struct sa *sa);
 int encode_state_id(void *buf, size_t size, uint16_t type, const struct hf_addr *dst, uint32_t spi_be);
 int encode_spi_alloc(void *buf, size_t size, const struct hf_addr *src, const struct hf_addr *dst, uint32_t reqid);
+/* `outer`: the ends of a tunnel. */
 int encode_policy(void *buf, size_t size, uint16_t type, enum policy_dir dir, const struct hf_pair *pair,
-		  enum sa_mode mode, uint32_t reqid, bool optional);
+		  const struct hf_pair *outer, enum sa_mode mode, uint32_t reqid, bool optional);
 int encode_policy_nd(void *buf, size_t size, uint16_t type, enum policy_dir dir, uint8_t icmp_type);
 /* A policy is asked for by its selector, and deleted by the index that the answer gave. */
 int encode_policy_get(void *buf, size_t size, enum policy_dir dir, const struct xfrm_selector *selector);
@@ -144,7 +145,8 @@ struct state_seen {
 
 struct policy_seen {
 	struct xfrm_selector selector;
-	struct hf_pair pair; /* as the selector says; only meaningful for a pair policy */
+	struct hf_pair pair;  /* as the selector says; only meaningful for a pair policy */
+	struct hf_pair outer; /* of the first template */
 	uint32_t index, priority;
 	enum policy_dir dir;
 	enum sa_mode mode;

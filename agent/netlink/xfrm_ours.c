@@ -53,7 +53,7 @@ static int tell_policy(void *arg, const struct nlmsghdr *message)
 	struct policy_seen seen;
 
 	if (decode_policy(&seen, message) && nl_policy_is_ours(&seen))
-		walk->found->policy(walk->arg, seen.dir, &seen.pair, seen.reqid, seen.mode);
+		walk->found->policy(walk->arg, seen.dir, &seen.pair, &seen.outer, seen.reqid, seen.mode);
 	return 0;
 }
 

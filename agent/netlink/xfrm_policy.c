@@ -60,8 +60,8 @@ static int refuse_foreign(struct err *err, const char *what, const struct policy
 		       what, standing->reqid, standing->priority);
 }
 
-int xfrm_policy_set(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair, enum sa_mode mode,
-		    uint32_t reqid, bool optional, struct err *err)
+static int set_policy(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair, const struct hf_pair *outer,
+		      enum sa_mode mode, uint32_t reqid, bool optional, struct err *err)
 {
 	NL_REQUEST(request);
 	char what[NL_WHAT_MAX];
@@ -72,7 +72,7 @@ int xfrm_policy_set(struct netlink *nl, enum policy_dir dir, const struct hf_pai
 	describe_policy(what, "set", dir, pair);
 	if (!nl_reqid_is_ours(reqid))
 		return err_set(err, -EINVAL, "%s: reqid 0x%x is not in our range", what, reqid);
-	rc = encode_policy(&request, sizeof(request), XFRM_MSG_NEWPOLICY, dir, pair, mode, reqid, optional);
+	rc = encode_policy(&request, sizeof(request), XFRM_MSG_NEWPOLICY, dir, pair, outer, mode, reqid, optional);
 	if (rc)
 		return err_set(err, rc, "%s: the addresses are of different families", what);
 	rc = nlsock_request(nl, &nl->request, nl_message(&request), NULL, NULL);
@@ -89,6 +89,21 @@ int xfrm_policy_set(struct netlink *nl, enum policy_dir dir, const struct hf_pai
 		rc = nlsock_request(nl, &nl->request, nl_message(&request), NULL, NULL);
 	}
 	return rc ? nlsock_refused(nl, err, rc, what, NULL) : 0;
+}
+
+int xfrm_policy_set(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair, enum sa_mode mode,
+		    uint32_t reqid, bool optional, struct err *err)
+{
+	return set_policy(nl, dir, pair, pair, mode, reqid, optional, err);
+}
+
+int xfrm_policy_set_through(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair,
+			    const struct hf_addr *gateway, uint32_t reqid, bool optional, struct err *err)
+{
+	const struct hf_pair outer = { .local = pair->local,
+				       .remote = addr_is_none(gateway) ? pair->remote : *gateway };
+
+	return set_policy(nl, dir, pair, &outer, SA_MODE_TUNNEL, reqid, optional, err);
 }
 
 int xfrm_policy_del(struct netlink *nl, enum policy_dir dir, const struct hf_pair *pair, struct err *err)

@@ -35,6 +35,12 @@ struct hf_prefix {
 	struct hf_addr addr;
 };
 
+/* ---- security associations ------------------------------------------------------------------- */
+
+/* The kernel's request ids of ours: this and the index of the pair. Nobody else's states or policies are touched. */
+#define HF_REQID_BASE 0x48000000u
+#define HF_REQID_COUNT 0x00100000u
+
 /* ---- policy and gate ------------------------------------------------------------------------- */
 
 /* The field's names for what a host may do with a prefix (FreeS/WAN policy groups). */
@@ -63,6 +69,7 @@ enum hf_verdict {
 /* Gate flags. */
 #define HF_GATE_IN_CLEAR 0x1  /* clear packets from the peer are still accepted (it may not seal yet) */
 #define HF_GATE_UDP_ENCAP 0x2 /* ESP in UDP (RFC 3948) of this pair passes like ESP */
+#define HF_GATE_GATEWAY 0x4   /* the peer's packets come out of a tunnel from its gateway */
 
 /*
  * Value of hf_gate. Written by the agent only. The kernel gives an element that was deleted or replaced to the next key at once,
@@ -182,6 +189,8 @@ struct hf_hold {
 #define HF_EXEMPT_OWN 0x1	/* an address of this host */
 #define HF_EXEMPT_BROADCAST 0x2 /* directed broadcast of an own subnet */
 #define HF_EXEMPT_RESOLVER 0x4	/* a configured DNS resolver: port 53 is never held */
+
+#define HF_EXEMPT_GATEWAY 0x8 /* hosts behind it are reached through it: its ESP is read, though it is no peer itself */
 
 /* Value of hf_exempt, keyed by struct hf_addr. */
 struct hf_exempt {

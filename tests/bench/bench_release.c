@@ -201,10 +201,12 @@ static void lookup(void *arg, struct agent *agent, struct handle peer, const str
 	agent_event(agent, &event);
 }
 
-static void negotiate(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
+static void negotiate(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair,
+		      const struct hf_addr *gateway)
 {
 	struct pending *pending;
 
+	(void)gateway;
 	(void)arg;
 	if (!timerisset(&delay)) {
 		child_up(agent, peer, pair);

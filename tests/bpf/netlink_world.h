@@ -309,12 +309,12 @@ static inline void count_state(void *arg, const struct hf_addr *src, const struc
 	out->larval += larval;
 }
 
-static inline void count_policy(void *arg, enum policy_dir dir, const struct hf_pair *pair, uint32_t reqid,
-				enum sa_mode mode)
+static inline void count_policy(void *arg, enum policy_dir dir, const struct hf_pair *pair, const struct hf_pair *outer,
+				uint32_t reqid, enum sa_mode mode)
 {
 	struct found *out = arg;
 
-	(void)dir, (void)mode;
+	(void)dir, (void)mode, (void)outer;
 	assert_int_equal(reqid, REQID);
 	out->pair = *pair;
 	out->policies++;

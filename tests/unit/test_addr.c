@@ -172,6 +172,33 @@ static void test_names(void **state)
 	assert_string_equal(verdict_name((enum hf_verdict)0), "none");
 }
 
+static void test_hosts(void **state)
+{
+	static const char *const hosts[] = { "1.2.3.4",	      "10.0.0.1",    "126.1.1.1", "169.253.0.1",
+					     "223.255.255.1", "2001:db8::1", "fd00::1" },
+				 *const none[] = { "0.0.0.0",	      "0.1.2.3",   "127.0.0.1", "127.9.9.9",
+						   "169.254.1.1",     "224.0.0.9", "239.1.1.1", "240.0.0.1",
+						   "255.255.255.255", "::",	   "::1",	"fe80::1",
+						   "febf::1",	      "ff02::1" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		struct hf_addr addr;
+
+		assert_int_equal(addr_parse(&addr, hosts[i], NULL), 0);
+		if (!addr_is_host(&addr) || addr_is_none(&addr))
+			fail_msg("%s", hosts[i]);
+	}
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		struct hf_addr addr;
+
+		assert_int_equal(addr_parse(&addr, none[i], NULL), 0);
+		if (addr_is_host(&addr))
+			fail_msg("%s", none[i]);
+		assert_int_equal(addr_is_none(&addr), strcmp(none[i], "::") == 0);
+	}
+}
+
 static void test_err(void **state)
 {
 	struct err err = ERR_NONE;
@@ -189,15 +216,11 @@ static void test_err(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_addr_text),
-		cmocka_unit_test(test_addr_refused),
-		cmocka_unit_test(test_addr_octets),
-		cmocka_unit_test(test_prefix_text),
-		cmocka_unit_test(test_prefix_refused),
-		cmocka_unit_test(test_prefix_contains),
-		cmocka_unit_test(test_pairs),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_err),
+		cmocka_unit_test(test_addr_text),      cmocka_unit_test(test_addr_refused),
+		cmocka_unit_test(test_addr_octets),    cmocka_unit_test(test_prefix_text),
+		cmocka_unit_test(test_prefix_refused), cmocka_unit_test(test_prefix_contains),
+		cmocka_unit_test(test_pairs),	       cmocka_unit_test(test_names),
+		cmocka_unit_test(test_hosts),	       cmocka_unit_test(test_err),
 	};
 
 	return cmocka_run_group_tests_name("addr", tests, NULL, NULL);

@@ -159,6 +159,8 @@ static const struct mistake conf_mistakes[] = {
 	{ "[block]\nauth = any\n",
 	  "$D/holdfast.conf:1: unknown section [block], nothing reads it: the sections are [agent], [policy], [private], "
 	  "[private-or-clear], [clear-or-private], [discovery] and [limits]" },
+	{ "[private]\ngateways = all\n",
+	  "$D/holdfast.conf:2: gateways = all is none: give no, or yes (also through gateways that signed records name)" },
 	{ "[clear-or-private]\nprobe = always\n",
 	  "$D/holdfast.conf:2: probe is not a key of [clear-or-private]: put it under [private]" },
 	{ "log_level = info\n",

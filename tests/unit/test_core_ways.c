@@ -54,6 +54,141 @@ static void a_group_that_wants_proof_again(void **state)
 	assert_int_equal(room_view(room, &elsewhere).state, PEER_SECURE);
 }
 
+/* ---- a host behind a gateway ---- */
+
+static const struct hf_addr nobody;
+
+static bool is_through(const struct room *room, const struct hf_pair *pair, const struct hf_addr *gateway)
+{
+	struct peer_view view = room_view(room, pair);
+
+	return addr_equal(&view.gateway, gateway);
+}
+
+static void allow_gateways(struct room *room, bool allowed)
+{
+	room->policy.ways[HF_GROUP_PRIVATE].gateways = allowed;
+	core_set_policy(room->core, &room->policy, room->now);
+}
+
+/* From the first packet to the Child SA's order. */
+static const struct action *ask_gateway(struct room *room, const struct hf_pair *pair, const struct hf_addr *gateway)
+{
+	struct core_event up = room_child(false);
+
+	room_miss(room, pair, false);
+	room_tell_of(room, pair, (struct core_event){ .type = EVENT_KEY, .gateway = *gateway });
+	assert_true(addr_equal(&room_order(room, ACTION_NEGOTIATE)->gateway, gateway));
+	up.gateway = *gateway;
+	up.up.child.tunnel = true;
+	room_tell_of(room, pair, up);
+	return room_order(room, ACTION_SA_ADD);
+}
+
+/* SAs and tunnels end there, the gate knows, and all is of the pair. */
+static void a_gateway_in_front(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(3, 1), other = room_pair(3, 2);
+	struct hf_addr gateway = room_pair(0, 7).remote;
+	struct core_event up = room_child(false);
+
+	allow_gateways(room, true);
+	assert_true(addr_equal(&ask_gateway(room, &pair, &gateway)->gateway, &gateway));
+	assert_true(core_has_gateway(room->core, &gateway));
+	room_tell_of(room, &pair, room_added());
+	assert_true(
+		room_drawn(room, ACTION_POLICY_SET, 0)->policy.in); /* nothing that was in a tunnel comes in without */
+	assert_true(addr_equal(&room_order(room, ACTION_POLICY_SET)->gateway, &gateway));
+	assert_true(addr_equal(&room_order(room, ACTION_DRAIN)->gateway, &gateway));
+	assert_int_equal(room_order(room, ACTION_GATE)->gate.value.flags, HF_GATE_GATEWAY);
+	room_tell_of(room, &pair, (struct core_event){ .type = EVENT_DRAINED, .drained = { .empty = true } });
+	room_tell_of(room, &pair, (struct core_event){ .type = EVENT_POLICY_SET });
+	assert_int_equal(room_order(room, ACTION_GATE)->gate.value.flags, HF_GATE_GATEWAY);
+	room_tell_of(room, &pair, (struct core_event){ .type = EVENT_DRAINED, .drained = { .empty = true } });
+	assert_int_equal(room_verdict(room), HF_VERDICT_SECURE);
+	assert_true(is_through(room, &pair, &gateway));
+
+	/* A successor ends there too, or it is none. */
+	up.up.child = (struct child){ .spi_in_be = 0x3333, .spi_out_be = 0x4444, .tunnel = true };
+	room_tell_of(room, &pair, up);
+	room_no_order(room, ACTION_SA_ADD);
+	assert_int_equal(room_order(room, ACTION_CHILD_GONE)->spi_in_be, 0x3333);
+	up.gateway = gateway;
+	room_tell_of(room, &pair, up);
+	assert_true(addr_equal(&room_order(room, ACTION_SA_ADD)->gateway, &gateway));
+
+	/* When all are down the next ones may end elsewhere. */
+	room_tell_of(room, &pair, (struct core_event){ .type = EVENT_KEY_GONE });
+	assert_true(addr_equal(&room_order(room, ACTION_SA_DEL)->gateway, &gateway));
+	assert_false(core_has_gateway(room->core, &gateway));
+	room_secure(room, &pair, false);
+	assert_true(is_through(room, &pair, &nobody));
+	assert_int_equal(room_order(room, ACTION_GATE)->gate.value.flags & HF_GATE_GATEWAY, 0);
+	room_secure(room, &other, false);
+	assert_int_equal(room_order(room, ACTION_GATE)->gate.value.flags & HF_GATE_GATEWAY, 0);
+}
+
+/* What policy does not allow any more ends with the reload: the whole way, or one gateway that is blocked. */
+static void a_gateway_that_policy_forbids(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(3, 1), direct = room_pair(3, 2);
+	struct hf_addr gateway = room_pair(0, 7).remote;
+	struct peer_view view;
+
+	for (int what = 0; what < 2; what++) {
+		allow_gateways(room, true);
+		ask_gateway(room, &pair, &gateway);
+		room_install(room, &pair);
+		if (!what)
+			room_secure(room, &direct, false);
+		if (what) {
+			room_rule(room, "10.0.0.7/32", HF_GROUP_BLOCK);
+			assert_int_equal(policy_finish(&room->policy, NULL), 0);
+		}
+		allow_gateways(room, what);
+		room_pass(room, 0);
+		room_order(room, ACTION_ABANDON);
+		assert_true(addr_equal(&room_order(room, ACTION_SA_DEL)->gateway, &gateway));
+		assert_false(core_find(room->core, &view, &pair));
+		assert_int_equal(room_view(room, &direct).state, PEER_SECURE);
+	}
+}
+
+/* Whom to ask is not known before discovery has said it, also where IKE may begin with anybody. */
+static void a_gateway_is_looked_for_first(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(3, 1);
+	struct hf_addr gateway = room_pair(0, 7).remote;
+
+	room->policy.ways[HF_GROUP_PRIVATE].probe_always = true;
+	allow_gateways(room, true);
+	room_miss(room, &pair, false);
+	room_order(room, ACTION_LOOKUP);
+	room_no_order(room, ACTION_NEGOTIATE);
+	room_tell_of(room, &pair, (struct core_event){ .type = EVENT_KEY, .gateway = gateway });
+	assert_true(addr_equal(&room_order(room, ACTION_NEGOTIATE)->gateway, &gateway));
+}
+
+/* An earlier agent's. */
+static void a_gateway_is_adopted(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair pair = room_pair(3, 1);
+	struct core_event adopt = { .type = EVENT_ADOPT, .gateway = room_pair(0, 7).remote };
+
+	allow_gateways(room, true);
+	adopt.adopt.spi_in_be = 0x1111;
+	adopt.adopt.spi_out_be = 0x2222;
+	adopt.adopt.tunnel = adopt.adopt.in_policy = true;
+	room_tell_of(room, &pair, adopt);
+	assert_int_equal(room_order(room, ACTION_GATE)->gate.value.flags, HF_GATE_GATEWAY);
+	assert_true(addr_equal(&room_order(room, ACTION_DRAIN)->gateway, &adopt.gateway));
+	assert_true(is_through(room, &pair, &adopt.gateway));
+}
+
 /* ---- SAs that only the peer has ---- */
 
 static void unreadable(struct room *room, const struct hf_pair *pair)
@@ -168,9 +303,15 @@ static void a_nat_moves_its_mapping(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STORY(probing_always_asks_no_key_first), STORY(a_group_that_wants_proof_again),
-		STORY(unreadable_esp_begins_anew),	 STORY(unreadable_esp_takes_nobodys_room),
+		STORY(probing_always_asks_no_key_first),
+		STORY(a_group_that_wants_proof_again),
+		STORY(unreadable_esp_begins_anew),
+		STORY(unreadable_esp_takes_nobodys_room),
 		STORY(a_nat_moves_its_mapping),
+		STORY(a_gateway_in_front),
+		STORY(a_gateway_that_policy_forbids),
+		STORY(a_gateway_is_looked_for_first),
+		STORY(a_gateway_is_adopted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,90 @@ static void test_gateways(void **state)
 	expect_keys(&reply, 1, false, "a gateway, gw.net.");
 }
 
+static void expect_gateway(const struct dns_reply *reply, const char *gateway, const char *name, size_t keys,
+			   const char *why)
+{
+	static struct keyset keyset;
+	char text[ADDR_TEXT_MAX];
+
+	keyset_read(&keyset, reply, &address, "1.2.0.192.in-addr.arpa.");
+	keyset_read_gateway(&keyset, reply, &address);
+	assert_int_equal(keyset.keys, keys);
+	assert_int_equal(keyset_has_gateway(&keyset), *gateway || *name);
+	assert_string_equal(addr_is_none(&keyset.gateway) ? "" : addr_format(text, &keyset.gateway), gateway);
+	assert_string_equal(keyset.gateway_name, name);
+	if (!strstr(keyset.why, why))
+		fail_msg("\"%s\" does not say \"%s\"", keyset.why, why);
+}
+
+/* Where there is no key of the host itself, one gateway's: whatever the order of the answer. */
+static void test_gateway_chosen(void **state)
+{
+	static const uint8_t near[] = { 192, 0, 2, 2 }, far[] = { 192, 0, 2, 3 }, loop[] = { 127, 0, 0, 1 },
+			     many[] = { 224, 0, 0, 9 }, six[16] = { 0x20, 1, 0xd, 0xb8, 1 };
+	static const char name[] = "\002"
+				   "gw\003"
+				   "net";
+	struct dns_reply reply = { .status = DNS_DATA, .security = DNS_SECURE, .count = 1, .why = "" };
+
+	(void)state;
+	reply.data[0] = record_of(0, RECORD_GATEWAY_V4, near, sizeof(near), 1);
+	expect_gateway(&reply, "192.0.2.2", "", 1, "");
+	reply.data[0] = record_of(0, RECORD_GATEWAY_NAME, name, sizeof(name), 1);
+	expect_gateway(&reply, "", "gw.net.", 1, "");
+	reply.data[0] = record_of(0, RECORD_GATEWAY_V4, loop, sizeof(loop), 1);
+	expect_gateway(&reply, "", "", 0, "its gateway, 127.0.0.1, is no address");
+	reply.data[0] = record_of(0, RECORD_GATEWAY_V4, many, sizeof(many), 1);
+	expect_gateway(&reply, "", "", 0, "its gateway, 224.0.0.9, is no address");
+	reply.data[0] = record_of(0, RECORD_GATEWAY_V6, six, sizeof(six), 1);
+	expect_gateway(&reply, "", "", 0, "other family");
+	/* Two of one precedence: the lower one, with both its keys. One that cannot be used is passed over. */
+	reply.count = 4;
+	reply.data[0] = record_of(0, RECORD_GATEWAY_V4, far, sizeof(far), 1);
+	reply.data[1] = record_of(1, RECORD_GATEWAY_V4, near, sizeof(near), 2);
+	reply.data[2] = record_of(2, RECORD_GATEWAY_V4, loop, sizeof(loop), 4);
+	reply.data[3] = record_of(3, RECORD_GATEWAY_V4, near, sizeof(near), 3);
+	rdata[2][0] = 1;
+	expect_gateway(&reply, "192.0.2.2", "", 2, "");
+	rdata[0][0] = 9;
+	expect_gateway(&reply, "192.0.2.3", "", 1, "");
+	/* A key of the host itself comes before all of them. */
+	reply.data[3] = record_of(3, RECORD_GATEWAY_NONE, NULL, 0, 3);
+	expect_gateway(&reply, "", "", 1, "");
+	/* One malformed record is as bad here. */
+	reply.data[3].len--;
+	expect_gateway(&reply, "", "", 0, "EdDSA key has 31");
+	reply = (struct dns_reply){ .status = DNS_NO_DATA, .security = DNS_SECURE, .why = "" };
+	expect_gateway(&reply, "", "", 0, "");
+}
+
+/* The lowest usable address of a gateway's name; another one is another gateway. */
+static void test_gateway_resolved(void **state)
+{
+	static const uint8_t octets[4][4] = { { 192, 0, 2, 9 }, { 127, 0, 0, 1 }, { 192, 0, 2, 1 }, { 192, 0, 2, 8 } };
+	static struct keyset keyset, old;
+	struct dns_reply reply = { .status = DNS_DATA, .security = DNS_SECURE, .count = 4, .ttl_s = 20, .why = "" };
+	struct hf_addr lowest;
+
+	(void)state;
+	keyset = (struct keyset){ .keys = 1, .gateway_name = "gw.net.", .ttl_s = 300 };
+	old = keyset;
+	for (size_t i = 0; i < 4; i++)
+		reply.data[i] = view_of(octets[i], 4);
+	keyset_resolve(&keyset, &reply, &address);
+	assert_int_equal(addr_parse(&lowest, "192.0.2.8", NULL), 0);
+	assert_true(addr_equal(&keyset.gateway, &lowest));
+	assert_int_equal(keyset.ttl_s, 20);
+	assert_false(keyset_covers(&keyset, &old));
+	assert_true(keyset_covers(&keyset, &keyset));
+	/* Only itself, and what is none. */
+	keyset.gateway = (struct hf_addr){ 0 };
+	reply.count = 3;
+	reply.data[0] = view_of(octets, 16);
+	keyset_resolve(&keyset, &reply, &address);
+	assert_true(addr_is_none(&keyset.gateway));
+}
+
 static void test_many_keys(void **state)
 {
 	struct dns_reply reply = { .status = DNS_DATA, .security = DNS_SECURE, .why = "" };
@@ -263,6 +347,59 @@ static void test_judgments(void **state)
 	}
 }
 
+struct gateway_row {
+	const char *name; /* "" = the record has its address */
+	const char *addresses, *beyond;
+	bool resolved, foreign;
+	enum discover_outcome outcome;
+	const char *reason;
+};
+
+static const struct gateway_row gateway_rows[] = {
+	{ "", "fi", "xs", true, false, DISCOVER_KEYS, "1 key of its gateway, 192.0.2.7, in the reverse tree, secure" },
+	{ "", "fi", "di", true, true, DISCOVER_KEYS,
+	  "its gateway, 192.0.2.7" }, /* nobody signs that it is behind one */
+	{ "", "fi", "ds", true, false, DISCOVER_KEYS, "its gateway, 192.0.2.7" },
+	{ "", "fi", "dsu", true, true, DISCOVER_FAILED, "is itself behind a gateway" },
+	{ "", "fi", "fi", true, false, DISCOVER_FAILED,
+	  "could not be asked whether its gateway, 192.0.2.7, is behind" },
+	{ "", "fi", "fb", true, false, DISCOVER_FAILED, "could not be asked whether its gateway" },
+	{ "gw.net.", "ds", "xs", true, false, DISCOVER_KEYS, "its gateway, 192.0.2.7" },
+	{ "gw.net.", "ds", "xs", false, false, DISCOVER_FAILED, "gw.net., has no address that can be used" },
+	{ "gw.net.", "di", "xs", false, false, DISCOVER_FAILED, "gw.net., has addresses that nobody signs" },
+	{ "gw.net.", "fi", "xs", false, false, DISCOVER_FAILED, "gw.net., could not be asked for its address" },
+	{ "gw.net.", "fb", "xs", false, false, DISCOVER_FAILED, "gw.net., could not be asked for its address" },
+};
+
+/* A gateway that cannot be used, or of which it is not known, is no proof of anything else. */
+static void test_gateway_judged(void **state)
+{
+	static struct judge_evidence evidence;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(gateway_rows) / sizeof(gateway_rows[0]); i++) {
+		const struct gateway_row *row = &gateway_rows[i];
+		struct judge_gateway *gateway = &evidence.gateway;
+		struct judgment judgment;
+
+		memset(&evidence, 0, sizeof(evidence));
+		set_keys(&evidence.reverse, "ds", 1);
+		snprintf(evidence.reverse.gateway_name, sizeof(evidence.reverse.gateway_name), "%s", row->name);
+		if (row->resolved)
+			addr_parse(&evidence.reverse.gateway, "192.0.2.7", NULL);
+		set_answer(&gateway->addresses.status, &gateway->addresses.security, row->addresses);
+		set_keys(&gateway->keys, row->beyond, 2);
+		gateway->keys.foreign = row->foreign;
+		judge_all(&judgment, &evidence, 0);
+		if (judgment.outcome != row->outcome || judgment.bogus ||
+		    judgment.unsure != (row->outcome == DISCOVER_FAILED) || !strstr(judgment.reason, row->reason))
+			fail_msg("row %zu: outcome %d%s, %s", i, judgment.outcome, judgment.unsure ? ", unsure" : "",
+				 judgment.reason);
+		assert_int_equal(judgment.outcome == DISCOVER_KEYS, judgment.keys != NULL);
+		assert_true(judgment.ttl_s > 0);
+	}
+}
+
 static uint32_t life_of(const struct row *row, uint32_t reverse_s, unsigned int failures)
 {
 	static struct judge_evidence evidence;
@@ -308,8 +445,14 @@ static int start(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gateways),  cmocka_unit_test(test_many_keys), cmocka_unit_test(test_wrong_record),
-		cmocka_unit_test(test_judgments), cmocka_unit_test(test_lives),
+		cmocka_unit_test(test_gateways),
+		cmocka_unit_test(test_many_keys),
+		cmocka_unit_test(test_wrong_record),
+		cmocka_unit_test(test_judgments),
+		cmocka_unit_test(test_lives),
+		cmocka_unit_test(test_gateway_chosen),
+		cmocka_unit_test(test_gateway_resolved),
+		cmocka_unit_test(test_gateway_judged),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

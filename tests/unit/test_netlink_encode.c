@@ -271,6 +271,15 @@ static void test_state_selector(void **state)
 	sa.mode = SA_MODE_TUNNEL;
 	encode(&sa);
 	assert_true(is_zero((const uint8_t *)&info->sel, sizeof(info->sel)));
+	/* A gateway's tunnel is for the one host behind it. */
+	sa.behind = addr_of("10.9.7.2");
+	encode(&sa);
+	assert_memory_equal(&info->sel.saddr, "\x0a\x09\x07\x02", 4);
+	assert_memory_equal(&info->sel.daddr, &info->id.daddr, sizeof(info->id.daddr));
+	assert_int_equal(info->sel.prefixlen_s, 32);
+	sa.inbound = false;
+	encode(&sa);
+	assert_true(is_zero((const uint8_t *)&info->sel, sizeof(info->sel)));
 }
 
 static void test_state_without_encoding(void **state)
@@ -317,6 +326,7 @@ static void test_spi_and_id(void **state)
 static void test_policy(void **state)
 {
 	struct hf_pair pair = { addr_of("10.9.0.1"), addr_of("10.9.0.2") };
+	struct hf_pair through = { pair.local, addr_of("10.9.0.3") };
 	const uint8_t *m = message.octets, *tmpl;
 	size_t len;
 
@@ -326,7 +336,7 @@ static void test_policy(void **state)
 
 		memset(&message, 0xee, sizeof(message));
 		assert_int_equal(encode_policy(&message, sizeof(message), XFRM_MSG_NEWPOLICY, (enum policy_dir)dir,
-					       &pair, SA_MODE_TUNNEL, 0x48000005, dir == POLICY_IN),
+					       &pair, &pair, SA_MODE_TUNNEL, 0x48000005, dir == POLICY_IN),
 				 0);
 		assert_int_equal(u32_at(m), HDR + POLICY_INFO_LEN + 4 + 64);
 		assert_int_equal(u16_at(m + 4), 0x13);
@@ -352,9 +362,25 @@ static void test_policy(void **state)
 		assert_int_equal(tmpl[50], dir == POLICY_IN);
 		assert_memory_equal(tmpl + 52, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 12);
 	}
+	/* A tunnel to a gateway: the selector is the pair's, the template's ends are not. */
+	for (int dir = POLICY_IN; dir <= POLICY_OUT; dir++) {
+		struct policy_seen seen;
+
+		assert_int_equal(encode_policy(&message, sizeof(message), XFRM_MSG_NEWPOLICY, (enum policy_dir)dir,
+					       &pair, &through, SA_MODE_TUNNEL, 0x48000005, false),
+				 0);
+		assert_true(decode_policy(&seen, (const struct nlmsghdr *)(const void *)&message));
+		assert_true(pair_equal(&seen.pair, &pair));
+		assert_true(pair_equal(&seen.outer, &through));
+		assert_true(seen.pair_shaped);
+	}
+	through.remote = addr_of("2001:db8::1");
+	assert_int_equal(encode_policy(&message, sizeof(message), XFRM_MSG_NEWPOLICY, POLICY_OUT, &pair, &through,
+				       SA_MODE_TUNNEL, 0x48000005, false),
+			 -EINVAL);
 	pair.local = addr_of("2001:db8::1");
-	assert_int_equal(encode_policy(&message, sizeof(message), XFRM_MSG_NEWPOLICY, POLICY_OUT, &pair, SA_MODE_TUNNEL,
-				       0x48000005, false),
+	assert_int_equal(encode_policy(&message, sizeof(message), XFRM_MSG_NEWPOLICY, POLICY_OUT, &pair, &pair,
+				       SA_MODE_TUNNEL, 0x48000005, false),
 			 -EINVAL);
 }
 
@@ -391,7 +417,8 @@ static int some_policy(void *buf, size_t size)
 {
 	struct hf_pair pair = { addr_of("2001:db8::1"), addr_of("2001:db8::2") };
 
-	return encode_policy(buf, size, XFRM_MSG_NEWPOLICY, POLICY_OUT, &pair, SA_MODE_TRANSPORT, 0x48000005, false);
+	return encode_policy(buf, size, XFRM_MSG_NEWPOLICY, POLICY_OUT, &pair, &pair, SA_MODE_TRANSPORT, 0x48000005,
+			     false);
 }
 
 static int some_nd(void *buf, size_t size)

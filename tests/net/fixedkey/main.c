@@ -203,11 +203,13 @@ static void on_delay(evutil_socket_t fd, short what, void *arg)
 	finish(&pending->pair, pending->peer);
 }
 
-static void negotiate(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair)
+static void negotiate(void *arg, struct agent *agent, struct handle peer, const struct hf_pair *pair,
+		      const struct hf_addr *gateway)
 {
 	struct timeval delay = { driver.delay_ms / 1000, (suseconds_t)(driver.delay_ms % 1000) * 1000 };
 	struct pending *pending = driver.pending;
 
+	(void)gateway;
 	(void)arg;
 	driver.agent = agent;
 	if (is_among(driver.mute, driver.mute_count, &pair->remote))
