@@ -29,6 +29,9 @@ struct keyset {
  */
 void keyset_read(struct keyset *out, const struct dns_reply *reply, const struct hf_addr *addr, const char *owner);
 
+/* keyset_join adds keys of `more`, as far as there is room. */
+void keyset_join(struct keyset *keyset, const struct keyset *more);
+
 /* keyset_equal: the same keys, in any order. */
 bool keyset_equal(const struct keyset *a, const struct keyset *b);
 
