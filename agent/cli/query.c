@@ -130,7 +130,7 @@ int query_hunt(struct query *query, const struct hf_addr *addr, const char (*nam
 
 	if (wait)
 		*wait = (struct wait){ .query = query, .see_evidence = see, .arg = arg };
-	if (!wait || hunt_start(query->dns, addr, names, count, on_evidence, wait) < 0) {
+	if (!wait || hunt_start(query->dns, addr, false, names, count, on_evidence, wait) < 0) {
 		free(wait);
 		return err_set(err, -EIO, "the DNS cannot be asked: no memory");
 	}

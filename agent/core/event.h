@@ -46,6 +46,7 @@ enum core_event_type {
 	EVENT_LOCAL_GONE,  /* pair.local is no address of this host any more */
 	EVENT_FORGET,	   /* the operator wants nothing of pair.remote remembered */
 	EVENT_KEY_GONE,	   /* the key that this pair's SAs were made with is not the peer's any more */
+	EVENT_KEY_FOUND,   /* a key was found of pair.remote, after it was said that there is none or nobody knows */
 	EVENT_ASKED, /* the peer asks after an IKE SA of which an earlier agent has left nothing but its Child SAs */
 	EVENT_ADOPT, /* at start: the kernel already holds SAs and policies of this pair; again: another SA of it */
 };

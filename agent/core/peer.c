@@ -295,6 +295,15 @@ static void on_child_up(struct core *core, struct peer *peer, const struct core_
 	order_sa(core, peer, child, event->up.in, event->up.out);
 }
 
+/* How often it failed in a row is remembered for a while. */
+static void forget_failure(struct core *core, struct peer *peer, uint64_t now)
+{
+	peer_enter(peer, PEER_IDLE, now);
+	peer->until_ns = 0;
+	order_gate_shown(core, peer);
+	core_timer(core, peer, nstime_add(now, IDLE_NS));
+}
+
 /* Nothing stands any more, without a failure of the peer's. The next packet starts anew. */
 static void rest(struct core *core, struct peer *peer, uint64_t now)
 {
@@ -317,6 +326,15 @@ static void on_child_down(struct core *core, struct peer *peer, uint32_t spi_in_
 		return;
 	}
 	rest(core, peer, now);
+}
+
+/* What failed for want of a key is forgotten; the next packet starts anew. Other failures stand. */
+static void on_key_found(struct core *core, struct peer *peer, uint64_t now)
+{
+	if ((peer->state != PEER_CLEAR && peer->state != PEER_DENIED) ||
+	    (peer->failure != FAILURE_LOOKUP && peer->failure != FAILURE_NO_KEY))
+		return;
+	forget_failure(core, peer, now);
 }
 
 /* Whoever has that key may not send or read one packet more: unlike with unused SAs, the inbound ones go at once as well. */
@@ -487,6 +505,9 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 	case EVENT_KEY_GONE:
 		on_key_gone(core, peer, now);
 		break;
+	case EVENT_KEY_FOUND:
+		on_key_found(core, peer, now);
+		break;
 	case EVENT_ASKED:
 		vigil_asked(core, peer, now);
 		break;
@@ -518,10 +539,7 @@ void peer_expire(struct core *core, struct peer *peer, uint64_t now)
 		break;
 	case PEER_CLEAR:
 	case PEER_DENIED:
-		peer_enter(peer, PEER_IDLE, now);
-		peer->until_ns = 0;
-		order_gate_shown(core, peer);
-		core_timer(core, peer, nstime_add(now, IDLE_NS));
+		forget_failure(core, peer, now);
 		break;
 	case PEER_IDLE:
 		peer_remove(core, peer);

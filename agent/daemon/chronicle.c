@@ -30,6 +30,13 @@ void chronicle_withdrawn(struct journal *journal, const struct hf_pair *pair, co
 		      answer->outcome == DISCOVER_KEYS ? "not among those " : "", answer->reason);
 }
 
+void chronicle_renewed(struct journal *journal, const struct hf_pair *pair, const struct discover_answer *answer,
+		       uint64_t now)
+{
+	journal_write(journal, pair, "renewed", now, "the key it proved is not among those, new SAs come first: %s",
+		      answer->reason);
+}
+
 void chronicle_proof(struct journal *journal, const struct hf_pair *pair, const struct ike_output *out,
 		     const struct ike *ike, uint64_t now)
 {

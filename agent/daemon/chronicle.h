@@ -17,6 +17,10 @@ void chronicle_found(struct journal *journal, const struct hf_pair *pair, const 
 void chronicle_withdrawn(struct journal *journal, const struct hf_pair *pair, const struct discover_answer *answer,
 			 uint64_t now);
 
+/* chronicle_renewed: new SAs are made in place of what was made with a key. */
+void chronicle_renewed(struct journal *journal, const struct hf_pair *pair, const struct discover_answer *answer,
+		       uint64_t now);
+
 /* chronicle_proof: IKE_UP. `ike` is asked for the suite. */
 void chronicle_proof(struct journal *journal, const struct hf_pair *pair, const struct ike_output *out,
 		     const struct ike *ike, uint64_t now);

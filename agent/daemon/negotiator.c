@@ -234,13 +234,33 @@ static const char *problem(void *arg, size_t index)
 	return discover_problem(negotiator->discover, index);
 }
 
+static int take_key(struct negotiator *negotiator, const struct config *config, struct err *err)
+{
+	char problem[ERR_TEXT_MAX] = "";
+	struct sign_key *key = NULL;
+	int error = hostkey_load(&key, problem, config->key, config->key_line != 0, err);
+
+	if (error)
+		return error;
+	memcpy(negotiator->problem, problem, sizeof(problem));
+	if (!key)
+		return 0; /* the one that was there is better than none */
+	if (negotiator->ike)
+		error = ike_use_key(negotiator->ike, key);
+	sign_key_free(negotiator->key);
+	negotiator->key = key;
+	keytext_format(negotiator->key_text, sign_key_spki(key));
+	return error ? err_set(err, error, "%s: it cannot be named", config->key) : 0;
+}
+
+/* What stands with the key of before goes on; peers that find another one in the DNS make new SAs. */
 static int reload(void *arg, struct agent *agent, const struct config *config, struct err *err)
 {
 	struct negotiator *negotiator = arg;
+	int error = take_key(negotiator, config, err);
 
 	(void)agent;
-	(void)config;
-	return discover_reload(negotiator->discover, err);
+	return error ? error : discover_reload(negotiator->discover, err);
 }
 
 /* ---- life ---- */
@@ -316,10 +336,11 @@ static int watch_sockets(struct negotiator *negotiator, struct event_base *base,
 	negotiator->timer = evtimer_new(base, negotiator_on_timer, negotiator);
 	negotiator->review_timer = evtimer_new(base, negotiator_on_review, negotiator);
 	negotiator->succession = succession_new(negotiator);
+	negotiator->renewals = renewals_new(negotiator);
 	negotiator->known_timer = event_new(base, -1, EV_PERSIST, on_known_timer, negotiator);
 	negotiator->catch_up_timer = event_new(base, -1, EV_PERSIST, on_catch_up, negotiator);
 	if (!negotiator->timer || !negotiator->succession || !negotiator->known_timer || !negotiator->catch_up_timer ||
-	    !negotiator->review_timer)
+	    !negotiator->review_timer || !negotiator->renewals)
 		return err_set(err, -ENOMEM, "no memory for the event loop");
 	event_add(negotiator->known_timer, &known_look);
 	event_add(negotiator->catch_up_timer, &catch_up);
@@ -336,6 +357,27 @@ static int watch_sockets(struct negotiator *negotiator, struct event_base *base,
 	return 0;
 }
 
+struct finder {
+	struct negotiator *negotiator;
+	const struct hf_addr *remote;
+};
+
+static void tell_found(void *arg, const struct hf_addr *local)
+{
+	const struct finder *finder = arg;
+	struct core_event event = { .type = EVENT_KEY_FOUND, .pair = { .local = *local, .remote = *finder->remote } };
+
+	if (addr_is_v4(local) == addr_is_v4(finder->remote))
+		agent_event(finder->negotiator->agent, &event);
+}
+
+static void on_appeared(void *arg, const struct hf_addr *remote)
+{
+	struct negotiator *negotiator = arg;
+
+	agent_each_address(negotiator->agent, tell_found, &(struct finder){ negotiator, remote });
+}
+
 static int open_discovery(struct negotiator *negotiator, const struct config *config, struct err *err)
 {
 	struct hf_addr resolvers[LIMIT_RESOLVERS];
@@ -346,6 +388,7 @@ static int open_discovery(struct negotiator *negotiator, const struct config *co
 		.directory_id = config->directory_id,
 		.directory_ca = config->directory_ca,
 		.state_dir = config->state,
+		.appeared = on_appeared,
 		.dnssec = config->dnssec != CONFIG_DNSSEC_OFF,
 		.dnssec_anchors = config->dnssec_anchors,
 		.dnssec_roots = config->dnssec_roots,
@@ -373,9 +416,7 @@ static int open_all(void *arg, struct agent *agent, const struct config *config,
 	if (!error)
 		hostkey_state(config->state);
 	if (!error)
-		error = hostkey_load(&negotiator->key, negotiator->problem, config->key, config->key_line != 0, err);
-	if (!error && negotiator->key)
-		keytext_format(negotiator->key_text, sign_key_spki(negotiator->key));
+		error = take_key(negotiator, config, err);
 	if (!error)
 		error = open_known(negotiator, config, err);
 	if (!error)
@@ -402,6 +443,7 @@ static void close_all(void *arg, struct agent *agent)
 	if (negotiator->review_timer)
 		event_free(negotiator->review_timer);
 	succession_free(negotiator->succession);
+	renewals_free(negotiator->renewals);
 	if (negotiator->known_timer)
 		event_free(negotiator->known_timer);
 	if (negotiator->catch_up_timer)

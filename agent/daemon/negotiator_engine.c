@@ -229,6 +229,9 @@ static void take(struct negotiator *negotiator, const struct ike_output *out)
 		udp_send(negotiator->udp, &out->path, out->datagram);
 		break;
 	case IKE_ASK_KEY:
+		/* It has sent IKE_AUTH, so its address is its own; the name may be anybody's. */
+		if (out->ask.responder && out->ask.id.type == IKE_ID_FQDN)
+			discover_hint(negotiator->discover, &pair.remote, out->ask.id.data);
 		negotiator_ask(negotiator, &(struct question){ .asker = ASKER_ENGINE,
 							       .of = out->sa,
 							       .pair = pair,

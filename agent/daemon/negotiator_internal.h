@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the negotiator's files share: negotiator.c (life, the core's orders), negotiator_engine.c (the engine's outputs),
- * negotiator_keys.c (questions to discovery), negotiator_review.c (SAs whose key was withdrawn).
+ * negotiator_keys.c (questions to discovery), negotiator_review.c (SAs whose key is not the peer's any more).
  */
 #ifndef DAEMON_NEGOTIATOR_INTERNAL_H
 #define DAEMON_NEGOTIATOR_INTERNAL_H
@@ -21,6 +21,7 @@
 #include "daemon/chronicle.h"
 #include "daemon/hostkey.h"
 #include "daemon/internal.h"
+#include "daemon/renewal.h"
 #include "daemon/resolvers.h"
 #include "daemon/succession.h"
 #include "discover/discover.h"
@@ -92,6 +93,7 @@ struct negotiator {
 	struct known *known;
 	struct proof proof;
 	struct succession *succession;
+	struct renewals *renewals;
 	struct status_lifetimes lifetimes;
 	struct verdict verdicts[VERDICTS_MAX];
 	size_t verdict_count;
@@ -132,7 +134,10 @@ void negotiator_review(void *arg);
 void negotiator_on_review(evutil_socket_t fd, short what, void *arg);
 /* negotiator_is_withdrawn: the answer is that this key, or this way to it, is not the address's, and not only that nobody knows. */
 bool negotiator_is_withdrawn(const struct discover_answer *answer, const struct question *question);
-/* negotiator_answer_review ends what was made with the key of the question if it was withdrawn; false when it was not. */
+/*
+ * negotiator_answer_review ends what was made with the key of the question if it was withdrawn, or has it replaced if the DNS has another
+ * one; false when neither.
+ */
 bool negotiator_answer_review(struct negotiator *negotiator, const struct question *question,
 			      const struct discover_answer *answer);
 /* negotiator_start begins IKE as initiator, with the gateway in front of the remote host if there is one (all zero: none). */

@@ -2,7 +2,8 @@
 /*
  * Keys that are withdrawn while SAs stand that were made with them (DESIGN 6). When a source of keys changed, every IKE SA's peer is
  * asked for again, some in each turn of the loop, so that a large fleet's directory delays no packet; whose key is listed still
- * keeps its SAs. A source that cannot say anything now ends nothing.
+ * keeps its SAs. A source that cannot say anything now ends nothing. Who has another key in the DNS, where roll-overs are made of
+ * lives of records, has new SAs before the old ones go (renewal.h).
  */
 #include "daemon/negotiator_internal.h"
 
@@ -11,6 +12,9 @@
 
 /* SAs ended in one turn: some six orders to the kernel and a message each, 0.2 ms. */
 #define REVIEW_ENDS 16
+
+/* SAs with a key that is not there any more: IKEv2 makes others within seconds, if the peer is there at all. */
+#define RENEW_MAX_S 3600
 
 bool negotiator_is_withdrawn(const struct discover_answer *answer, const struct question *question)
 {
@@ -29,6 +33,34 @@ bool negotiator_is_withdrawn(const struct discover_answer *answer, const struct 
 	return true;
 }
 
+/*
+ * The SAs that are asked about came from the DNS as well: a list that no longer has a key means it at once. Through another gateway there
+ * can be no SA beside the old ones.
+ */
+static bool is_rolled_over(const struct question *question, const struct discover_answer *answer)
+{
+	uint64_t trust = question->tag >> TAG_TRUST_SHIFT;
+
+	return question->asker == ASKER_REVIEW && answer->outcome == DISCOVER_KEYS &&
+	       addr_equal(&answer->gateway, &question->gateway) && trust >= TRUST_REVERSE &&
+	       (answer->trust == TRUST_REVERSE || answer->trust == TRUST_FORWARD);
+}
+
+/* The old SAs may go on for one more life of the record. */
+static bool renew(struct negotiator *negotiator, const struct question *question, const struct discover_answer *answer)
+{
+	uint64_t now_s = negotiator_wall_s(), left_s = answer->until_s > now_s ? answer->until_s - now_s : 0;
+	char text[PAIR_TEXT_MAX];
+
+	if (!renewals_begin(negotiator->renewals, &question->pair, &question->gateway, question->key,
+			    (left_s < RENEW_MAX_S ? left_s : RENEW_MAX_S) * NSTIME_S))
+		return false;
+	log_info("%s: the peer's key is another one now, new SAs are made: %s", pair_format(text, &question->pair),
+		 answer->reason);
+	chronicle_renewed(negotiator_journal(negotiator), &question->pair, answer, agent_now());
+	return true;
+}
+
 bool negotiator_answer_review(struct negotiator *negotiator, const struct question *question,
 			      const struct discover_answer *answer)
 {
@@ -37,6 +69,8 @@ bool negotiator_answer_review(struct negotiator *negotiator, const struct questi
 
 	if (!negotiator_is_withdrawn(answer, question))
 		return false;
+	if (is_rolled_over(question, answer) && renew(negotiator, question, answer))
+		return true;
 	negotiator->review_ended++;
 	log_info("%s: SAs ended, the key that they were made with was withdrawn: %s",
 		 pair_format(text, &question->pair), answer->reason);
@@ -91,6 +125,7 @@ void negotiator_on_review(evutil_socket_t fd, short what, void *arg)
 		if (!more || !is_reviewed(&view))
 			continue;
 		question.of = view.sa;
+		question.tag = view.tag;
 		question.pair = view.pair;
 		if (!addr_equal(&view.pair.remote, &view.path.remote))
 			question.gateway = view.path.remote;

@@ -36,6 +36,7 @@
 struct discover {
 	discover_callback *callback;
 	void (*changed)(void *arg);
+	void (*appeared)(void *arg, const struct hf_addr *addr);
 	void *arg;
 	char *pins_file, *directory;
 	bool is_open;		 /* changes are told from here on */
@@ -236,6 +237,14 @@ static void on_lost(void *arg)
 	tell(arg, true);
 }
 
+static void on_appeared(void *arg, const struct hf_addr *addr)
+{
+	const struct discover *discover = arg;
+
+	if (discover->appeared)
+		discover->appeared(discover->arg, addr);
+}
+
 static uint64_t monotonic(void)
 {
 	struct timespec now;
@@ -244,10 +253,32 @@ static uint64_t monotonic(void)
 	return (uint64_t)now.tv_sec * NSTIME_S + (uint64_t)now.tv_nsec;
 }
 
+static void on_hint(void *arg, const struct hf_addr *addr)
+{
+	const struct discover *discover = arg;
+
+	if (discover->seek)
+		seek_hint(discover->seek, addr, NULL);
+}
+
 void discover_hear(struct discover *discover, const struct hf_addr *resolver, struct view message)
 {
 	if (discover->hints)
 		hints_hear(discover->hints, resolver, message, monotonic());
+}
+
+void discover_hint(struct discover *discover, const struct hf_addr *addr, struct view name)
+{
+	uint8_t wire[DNAME_WIRE_MAX];
+	char text[DISCOVER_NAME_MAX];
+	size_t len;
+
+	if (!discover->seek || name.len >= sizeof(text))
+		return;
+	memcpy(text, name.at, name.len);
+	text[name.len] = '\0';
+	if (strlen(text) == name.len && dname_parse(wire, &len, text) == 0 && hints_is_host(view_of(wire, len)))
+		seek_hint(discover->seek, addr, text);
 }
 
 /* Names that are worth asking about. One that is too long as text is left out. */
@@ -282,6 +313,7 @@ static int open_dnssec(struct discover *discover, const struct discover_options 
 		.names = name_hints,
 		.callback = on_answer,
 		.changed = on_lost,
+		.appeared = on_appeared,
 		.arg = discover,
 	};
 	uint8_t seed[SIPHASH_KEY];
@@ -293,6 +325,7 @@ static int open_dnssec(struct discover *discover, const struct discover_options 
 	if (hints_new(&discover->hints, seed) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
 	read_hosts(discover);
+	hints_watch(discover->hints, on_hint, discover);
 	return seek_open(&discover->seek, &seek, base, err);
 }
 
@@ -325,6 +358,7 @@ int discover_open(struct discover **out, const struct discover_options *options,
 		return err_set(err, -ENOMEM, "out of memory");
 	discover->callback = callback;
 	discover->changed = changed;
+	discover->appeared = options->appeared;
 	discover->arg = arg;
 	if (options->pins && !(discover->pins_file = strdup(options->pins)))
 		return err_set(err, -ENOMEM, "out of memory");

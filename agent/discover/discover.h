@@ -70,6 +70,8 @@ struct discover_options {
 	size_t resolver_count;
 	const char *dnssec_anchors; /* file of trust anchors */
 	const char *dnssec_roots;   /* file of root hints; NULL = the Internet's */
+	/* Called with discover_open's arg when DNSSEC has keys of an address of which it said something else before. May be NULL */
+	void (*appeared)(void *arg, const struct hf_addr *addr);
 };
 
 /*
@@ -86,6 +88,9 @@ void discover_ask(struct discover *discover, uint64_t question, const struct hf_
 
 /* discover_hear takes a DNS answer, or the first part of one, that a resolver seems to have sent: which names an address may have. */
 void discover_hear(struct discover *discover, const struct hf_addr *resolver, struct view message);
+
+/* discover_hint: whoever asks from there says that this is its name. It proves nothing. What is no host's name is left out. */
+void discover_hint(struct discover *discover, const struct hf_addr *addr, struct view name);
 
 /* discover_reload reads all files anew (SIGHUP); on an error the earlier content stays. */
 int discover_reload(struct discover *discover, struct err *err);

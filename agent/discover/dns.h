@@ -37,7 +37,7 @@ struct dns_reply {
 	enum dns_status status;
 	enum dns_security security;
 	uint32_t ttl_s; /* what is left of the least of all lives: records, signatures, a denial's SOA */
-	size_t count;	/* records in all, of which the first DNS_RECORDS_MAX are here */
+	size_t count;	/* records in all, of which the first DNS_RECORDS_MAX are here; of BOGUS none */
 	struct view data[DNS_RECORDS_MAX]; /* RDATA, valid during the callback */
 	const char *owner;		   /* where CNAMEs led to; NULL = nowhere else */
 	const char *why;		   /* of FAILED and BOGUS; "" otherwise */
@@ -62,5 +62,11 @@ void dns_close(struct dns *dns);
 
 /* dns_ask asks for records of one type. -ENOMEM, -EIO: nobody will be called. */
 int dns_ask(struct dns *dns, const char *name, uint16_t type, dns_callback *callback, void *arg);
+
+/*
+ * dns_ask_anew does not take the answer from what this host remembers, unless for some seconds: records that live on may be others now. A
+ * resolver that is asked may still answer from its own memory, with what is left of their life.
+ */
+int dns_ask_anew(struct dns *dns, const char *name, uint16_t type, dns_callback *callback, void *arg);
 
 #endif

@@ -30,6 +30,7 @@ void findings_drop(struct findings *findings, struct finding *finding)
 		event_free(finding->limit);
 	free(finding->keys);
 	free(finding->name);
+	free(finding->hint);
 	free(finding);
 }
 
@@ -42,25 +43,35 @@ static size_t random_below(struct findings *findings, size_t bound)
 	return (size_t)(findings->chance % bound);
 }
 
+#define ROOM_TRIES 16
+
 static bool make_room(struct findings *findings)
 {
-	for (int tries = 0; findings->count == SEEK_FINDINGS_MAX && tries < 16; tries++) {
+	for (int tries = 0; findings->count == SEEK_FINDINGS_MAX && tries < ROOM_TRIES; tries++) {
 		struct finding *finding = findings->finding[random_below(findings, findings->count)];
 
-		if (finding_is_free(finding))
+		/* Those with keys last: there may be SAs that depend on them. */
+		if (finding_is_free(finding) && (!finding->keys || tries >= ROOM_TRIES / 2))
 			findings_drop(findings, finding);
 	}
 	return findings->count < SEEK_FINDINGS_MAX;
 }
 
+struct finding *findings_find(const struct findings *findings, const struct hf_addr *addr)
+{
+	const struct hf_pair key = { .remote = *addr };
+	uint32_t place;
+
+	return table_find(&findings->table, &key, &place) ? findings->finding[place] : NULL;
+}
+
 struct finding *findings_add(struct findings *findings, const struct hf_addr *addr)
 {
 	const struct hf_pair key = { .remote = *addr };
-	struct finding *finding;
-	uint32_t place;
+	struct finding *finding = findings_find(findings, addr);
 
-	if (table_find(&findings->table, &key, &place))
-		return findings->finding[place];
+	if (finding)
+		return finding;
 	if (!make_room(findings))
 		return NULL;
 	finding = calloc(1, sizeof(*finding));

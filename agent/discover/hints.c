@@ -36,6 +36,8 @@ struct source {
 
 struct hints {
 	struct hints_counts counts;
+	void (*news)(void *arg, const struct hf_addr *addr);
+	void *arg;
 	uint8_t seed[SIPHASH_KEY];
 	uint16_t bucket[BUCKETS];
 	uint16_t free;
@@ -173,8 +175,8 @@ static void displace(struct hints *hints, struct entry *entry, uint64_t now)
 
 /* ---- what may be a hint ---- */
 
-/* Two labels at least: no host of the DNS has a name of one. */
-static bool is_host_name(struct view name)
+/* No host of the DNS has a name of one label. */
+bool hints_is_host(struct view name)
 {
 	size_t first = name.len ? 1 + (size_t)name.at[0] : 0;
 
@@ -230,10 +232,13 @@ static void on_address(void *arg, struct view name, const struct hf_addr *addr, 
 	uint64_t span = ttl_s < HINTS_TTL_MIN_S ? HINTS_TTL_MIN_S : ttl_s > HINTS_TTL_MAX_S ? HINTS_TTL_MAX_S : ttl_s;
 	uint64_t until = nstime_add(hearing->now, span * NSTIME_S);
 	struct entry *known;
+	bool is_new;
 
-	if (!is_host_name(name) || is_nowhere(addr))
+	if (!hints_is_host(name) || is_nowhere(addr))
 		return;
 	known = find(hints, addr, name);
+	/* One that is over was not asked about any more. */
+	is_new = !known || known->until_ns <= hearing->now;
 	if (known) {
 		if (is_of_file(known))
 			return;
@@ -252,6 +257,14 @@ static void on_address(void *arg, struct view name, const struct hf_addr *addr, 
 	if (hints->counts.used == HINTS_MAX)
 		displace(hints, &hints->entry[hints->oldest], hearing->now);
 	add(hints, addr, name, until);
+	if (is_new && hints->news)
+		hints->news(hints->arg, addr);
+}
+
+void hints_watch(struct hints *hints, void (*news)(void *arg, const struct hf_addr *addr), void *arg)
+{
+	hints->news = news;
+	hints->arg = arg;
 }
 
 void hints_hear(struct hints *hints, const struct hf_addr *source, struct view message, uint64_t now)
@@ -274,6 +287,8 @@ static void add_of_file(struct hints *hints, const struct hf_addr *addr, struct 
 	if (known)
 		remove_entry(hints, known);
 	add(hints, addr, name, NSTIME_NEVER);
+	if (hints->news)
+		hints->news(hints->arg, addr);
 }
 
 static void take_line(struct hints *hints, struct view line)
@@ -296,7 +311,7 @@ static void take_line(struct hints *hints, struct view line)
 			continue;
 		memcpy(text, word.at, word.len);
 		text[word.len] = '\0';
-		if (strlen(text) != word.len || dname_parse(name, &len, text) < 0 || !is_host_name(view_of(name, len)))
+		if (strlen(text) != word.len || dname_parse(name, &len, text) < 0 || !hints_is_host(view_of(name, len)))
 			continue;
 		/* Lengths of labels are below 'A'. */
 		for (size_t i = 0; i < len; i++)

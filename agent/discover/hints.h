@@ -44,6 +44,9 @@ void hints_free(struct hints *hints);
 /* hints_hear takes a DNS answer, or the first part of one, that `source` seems to have sent. */
 void hints_hear(struct hints *hints, const struct hf_addr *source, struct view message, uint64_t now);
 
+/* hints_watch: `news` is called, from inside hints_hear and hints_file, for an address that may have a name which it was not known to have. */
+void hints_watch(struct hints *hints, void (*news)(void *arg, const struct hf_addr *addr), void *arg);
+
 /*
  * hints_file replaces what came from hosts(5) by the text of such a file. Names without a dot are nobody's in the DNS and left out, as are loopback
  * addresses. Lines that are no addresses are skipped, as the resolver does.
@@ -53,6 +56,9 @@ void hints_file(struct hints *hints, struct view text);
 /* hints_names gives the names an address may have, wire form in lower case, the latest first. They are valid until the next call of anything else. */
 size_t hints_names(const struct hints *hints, const struct hf_addr *addr, uint64_t now,
 		   struct view out[HINTS_NAMES_MAX]);
+
+/* hints_is_host: the name, in wire form, can be a host's: it has two labels at least. */
+bool hints_is_host(struct view name);
 
 void hints_count(const struct hints *hints, struct hints_counts *out);
 

@@ -22,6 +22,7 @@ struct question {
 
 struct hunt {
 	struct dns *dns;
+	bool anew;
 	struct hf_addr addr;
 	hunt_callback *callback;
 	void *arg;
@@ -51,9 +52,13 @@ static void took(struct hunt *hunt)
 
 static void ask(struct hunt *hunt, const char *name, uint16_t type, dns_callback *callback, void *arg)
 {
+	int rc;
+
 	hunt->waiting++;
+	rc = hunt->anew ? dns_ask_anew(hunt->dns, name, type, callback, arg)
+			: dns_ask(hunt->dns, name, type, callback, arg);
 	/* What was not asked stays as it is: failed. */
-	if (dns_ask(hunt->dns, name, type, callback, arg) < 0)
+	if (rc < 0)
 		hunt->waiting--;
 }
 
@@ -212,14 +217,15 @@ static void on_pointer(void *arg, const struct dns_reply *reply)
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
-int hunt_start(struct dns *dns, const struct hf_addr *addr, const char (*names)[DISCOVER_NAME_MAX], size_t count,
-	       hunt_callback *callback, void *arg)
+int hunt_start(struct dns *dns, const struct hf_addr *addr, bool anew, const char (*names)[DISCOVER_NAME_MAX],
+	       size_t count, hunt_callback *callback, void *arg)
 {
 	struct hunt *hunt = calloc(1, sizeof(*hunt));
 
 	if (!hunt)
 		return -ENOMEM;
 	hunt->dns = dns;
+	hunt->anew = anew;
 	hunt->addr = *addr;
 	hunt->callback = callback;
 	hunt->arg = arg;

@@ -11,8 +11,11 @@
 /* Called once, later: what was found out, valid during the call. */
 typedef void hunt_callback(void *arg, const struct judge_evidence *evidence);
 
-/* hunt_start asks. `names` are hints. -ENOMEM, -EIO: nothing could be asked, and nobody will be called. */
-int hunt_start(struct dns *dns, const struct hf_addr *addr, const char (*names)[DISCOVER_NAME_MAX], size_t count,
-	       hunt_callback *callback, void *arg);
+/*
+ * hunt_start asks; `anew`: not what this host remembers of earlier answers (dns_ask_anew). `names` are hints. -ENOMEM, -EIO: nothing could be asked,
+ * and nobody will be called.
+ */
+int hunt_start(struct dns *dns, const struct hf_addr *addr, bool anew, const char (*names)[DISCOVER_NAME_MAX],
+	       size_t count, hunt_callback *callback, void *arg);
 
 #endif

@@ -192,10 +192,16 @@ static bool judge_confirmed(struct judgment *out, const struct judge_evidence *e
 	return true;
 }
 
-/* Keys that nobody proves to be the address's. */
+/*
+ * Keys that nobody proves to be the address's. Those of all its names: none is better than another, and whoever makes the host hear a wrong
+ * name must not take the right one's place with it.
+ */
 static bool judge_unproved(struct judgment *out, const struct judge_evidence *evidence)
 {
 	const struct keyset *reverse = &evidence->reverse;
+	const struct judge_name *first = NULL;
+	uint32_t ttl_s = JUDGE_KEYS_MAX_S;
+	size_t names = 0;
 
 	if (reverse->keys) {
 		found(out, TRUST_OPPORTUNISTIC, reverse, "", reverse->ttl_s);
@@ -208,12 +214,17 @@ static bool judge_unproved(struct judgment *out, const struct judge_evidence *ev
 
 		if (!name->keys.keys || !name->addresses.holds || name->addresses.security == DNS_BOGUS)
 			continue;
-		found(out, TRUST_OPPORTUNISTIC, &name->keys, name->name, life_of(evidence, name));
-		because(out, "DNSSEC: %zu key%s at %s, which nothing confirms as the address's, for %u s",
-			name->keys.keys, name->keys.keys > 1 ? "s" : "", name->name, out->ttl_s);
-		return true;
+		keyset_join(&out->joined, &name->keys);
+		ttl_s = least(ttl_s, life_of(evidence, name));
+		first = first ? first : name;
+		names++;
 	}
-	return false;
+	if (!first)
+		return false;
+	found(out, TRUST_OPPORTUNISTIC, &out->joined, first->name, ttl_s);
+	because(out, "DNSSEC: %zu key%s at %s%s, which nothing confirms as the address's, for %u s", out->joined.keys,
+		out->joined.keys > 1 ? "s" : "", first->name, names > 1 ? " and other names" : "", out->ttl_s);
+	return true;
 }
 
 /* ---- all -------------------------------------------------------------------------------------- */

@@ -53,7 +53,8 @@ struct judgment {
 	enum discover_outcome outcome;
 	enum discover_trust trust;
 	bool unsure, bogus;
-	const struct keyset *keys; /* of the evidence; with KEYS */
+	const struct keyset *keys; /* of the evidence, or `joined`; with KEYS */
+	struct keyset joined;	   /* of several names of which none is proved */
 	const char *name;	   /* likewise; "" = none */
 	uint32_t ttl_s;
 	char reason[JUDGE_REASON_MAX];

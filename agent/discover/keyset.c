@@ -112,10 +112,7 @@ void keyset_read(struct keyset *out, const struct dns_reply *reply, const struct
 	out->gateway = (struct hf_addr){ 0 };
 	out->gateway_name[0] = '\0';
 	out->why[0] = '\0';
-	if (reply->status == DNS_FAILED || reply->security == DNS_BOGUS) {
-		say(out, reply->why);
-		return;
-	}
+	/* Also where validation failed: libunbound verifies no signature over more than 64 KB, and says nothing of that. */
 	if (reply->count > DISCOVER_KEYS_MAX) {
 		char why[80];
 
@@ -124,10 +121,24 @@ void keyset_read(struct keyset *out, const struct dns_reply *reply, const struct
 		refuse(out, why);
 		return;
 	}
+	if (reply->status == DNS_FAILED || reply->security == DNS_BOGUS) {
+		say(out, reply->why);
+		return;
+	}
 	for (size_t i = 0; i < reply->count && !out->wrong; i++)
 		take_record(out, reply->data[i], addr, owner, reply->owner);
 	if (out->wrong)
 		out->keys = 0;
+}
+
+void keyset_join(struct keyset *keyset, const struct keyset *more)
+{
+	for (size_t i = 0; i < more->keys && keyset->keys < DISCOVER_KEYS_MAX; i++) {
+		if (has(keyset, view_of(more->spki[i], more->len[i])))
+			continue;
+		memcpy(keyset->spki[keyset->keys], more->spki[i], more->len[i]);
+		keyset->len[keyset->keys++] = more->len[i];
+	}
 }
 
 /* ---- gateways --------------------------------------------------------------------------------- */

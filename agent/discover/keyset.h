@@ -44,6 +44,9 @@ void keyset_resolve(struct keyset *keyset, const struct dns_reply *reply, const 
 /* keyset_has_gateway: the keys are a gateway's. */
 bool keyset_has_gateway(const struct keyset *keyset);
 
+/* keyset_join adds keys of `more`, as far as there is room. */
+void keyset_join(struct keyset *keyset, const struct keyset *more);
+
 /* keyset_equal: the same keys, in any order. */
 bool keyset_equal(const struct keyset *a, const struct keyset *b);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/own.h"
@@ -19,6 +20,10 @@
 #define TICK_PARTS 8	 /* of all findings, one is looked at in each tick */
 #define IN_USE_S 7500	 /* two of the hourly looks at standing SAs */
 #define KEPT_S 600	 /* after its end, to know how often it failed before */
+#define GRACE_S 3600	 /* SAs outlive a key's end by that while nobody can say what follows it */
+#define HINTED_S 10	 /* in which hints make so many hunts for an address: */
+#define HINTED_BURST 4	 /* as many as there may be names */
+#define HINTED_MAX 16	 /* of those, in a second */
 #define WAITERS_MAX 4096 /* as many as can ask at the same time */
 
 struct waiter {
@@ -34,6 +39,8 @@ struct seek {
 	struct findings all;
 	size_t part; /* that the next tick looks at */
 	unsigned int hunts, waiters;
+	uint64_t hinted_s; /* in that second, hints made so many hunts: */
+	unsigned int hinted;
 	uint64_t refused;
 	bool closing;
 };
@@ -51,14 +58,18 @@ static uint64_t monotonic_s(void)
 static void give(struct finding *finding, uint64_t question, uint64_t now_s)
 {
 	struct seek *seek = finding->seek;
+	char reason[JUDGE_REASON_MAX + 80];
 	struct discover_answer answer = {
 		.outcome = finding->outcome,
-		.unsure = finding->unsure,
+		.unsure = finding->unsure && !finding->lapsed,
 		.bogus = finding->bogus,
 		.trust = finding->trust,
 		.name = finding->name ? finding->name : "",
-		.reason = finding->reason,
+		.reason = reason,
 	};
+
+	snprintf(reason, sizeof(reason), "%s%s", finding->reason,
+		 finding->lapsed ? "; the keys that were there ended an hour ago" : "");
 
 	if (finding->outcome == DISCOVER_KEYS) {
 		answer.keys = finding->keys->keys;
@@ -125,14 +136,31 @@ static bool is_lost(const struct keyset *old, const struct judgment *judgment)
 	return old && (judgment->outcome == DISCOVER_KEYS ? !keyset_covers(judgment->keys, old) : !judgment->unsure);
 }
 
-static void keep(struct finding *finding, const struct judgment *judgment)
+static void heed_hint(struct finding *finding, uint64_t now_s);
+
+static bool has_keys(const struct finding *finding, uint64_t now_s)
+{
+	return finding->keys && finding->outcome == DISCOVER_KEYS && now_s < finding->end_s;
+}
+
+/* What could not be asked takes nothing away: records live as long as they say. */
+static void keep(struct finding *finding, const struct judgment *judgment, uint64_t now_s)
 {
 	struct keyset *keys = NULL;
 	char *name = NULL;
 
+	finding->again_s = now_s + judgment->ttl_s;
+	if (judgment->unsure && has_keys(finding, now_s)) {
+		finding->failures++;
+		return;
+	}
 	if (judgment->outcome == DISCOVER_KEYS && (keys = malloc(sizeof(*keys))) != NULL) {
 		*keys = *judgment->keys;
 		name = *judgment->name ? strdup(judgment->name) : NULL;
+		/* Early enough to have the next ones when these end. */
+		finding->again_s = now_s + judgment->ttl_s * 4 / 5;
+		finding->keys_end_s = now_s + judgment->ttl_s;
+		finding->lapsed = false;
 	}
 	/* What is gone for a moment is remembered, to know later whether it is gone for good. */
 	if (keys || !judgment->unsure) {
@@ -147,7 +175,7 @@ static void keep(struct finding *finding, const struct judgment *judgment)
 	finding->bogus = judgment->bogus;
 	finding->trust = judgment->trust;
 	finding->failures = finding->unsure ? finding->failures + 1 : 0;
-	finding->end_s = monotonic_s() + judgment->ttl_s;
+	finding->end_s = now_s + judgment->ttl_s;
 	memcpy(finding->reason, judgment->reason, sizeof(finding->reason));
 }
 
@@ -156,7 +184,7 @@ static void on_hunted(void *arg, const struct judge_evidence *evidence)
 	struct finding *finding = arg;
 	struct seek *seek = finding->seek;
 	struct judgment judgment;
-	bool lost;
+	bool lost, late, weak;
 
 	seek->hunts--;
 	finding->hunted = false;
@@ -164,10 +192,18 @@ static void on_hunted(void *arg, const struct judge_evidence *evidence)
 		return;
 	judge_all(&judgment, evidence, finding->failures);
 	lost = is_lost(finding->keys, &judgment);
-	keep(finding, &judgment);
-	tell_waiters(finding, true);
+	weak = finding->known && finding->outcome != DISCOVER_KEYS;
+	late = finding->told;
+	keep(finding, &judgment, monotonic_s());
+	heed_hint(finding, monotonic_s());
+	if (!finding->hunted)
+		tell_waiters(finding, true);
+	finding->busy = true; /* what is told may make others be asked for, and this one go for them */
 	if (lost && seek->options.changed)
 		seek->options.changed(seek->options.arg);
+	if ((weak || late) && finding->outcome == DISCOVER_KEYS && seek->options.appeared)
+		seek->options.appeared(seek->options.arg, &finding->addr);
+	finding->busy = false;
 }
 
 static bool same_network(const struct hf_addr *a, const struct hf_addr *b)
@@ -185,24 +221,60 @@ static bool is_network_busy(const struct seek *seek, const struct hf_addr *addr)
 	return hunts >= SEEK_NETWORK_MAX;
 }
 
+static size_t add_name(char (*out)[DISCOVER_NAME_MAX], size_t count, const char *name)
+{
+	if (name && count < JUDGE_NAMES_MAX)
+		snprintf(out[count++], DISCOVER_NAME_MAX, "%s", name);
+	return count;
+}
+
 static bool start_hunt(struct seek *seek, struct finding *finding)
 {
 	char names[JUDGE_NAMES_MAX][DISCOVER_NAME_MAX];
-	size_t count = 0;
+	bool is_hinted = finding->trust == TRUST_OPPORTUNISTIC;
+	size_t count = add_name(names, 0, is_hinted ? finding->name : NULL);
 
 	if (seek->hunts == SEEK_HUNTS_MAX || is_network_busy(seek, &finding->addr)) {
 		seek->refused++;
 		return false;
 	}
+	/* The name that keys were found at stays one to ask, also when the hint is over. What the reverse tree gave it gives again. */
+	count = add_name(names, count, finding->hint);
 	if (seek->options.names)
-		count = seek->options.names(seek->options.arg, names, JUDGE_NAMES_MAX, &finding->addr);
-	if (hunt_start(seek->dns, &finding->addr, (const char(*)[DISCOVER_NAME_MAX])names, count, on_hunted, finding) <
-	    0)
+		count += seek->options.names(seek->options.arg, &names[count], JUDGE_NAMES_MAX - count, &finding->addr);
+	/* Of keys that were there once it is asked whether they still are, and never what is remembered of them elsewhere. */
+	if (hunt_start(seek->dns, &finding->addr, finding->keys != NULL, (const char(*)[DISCOVER_NAME_MAX])names, count,
+		       on_hunted, finding) < 0)
 		return false;
 	seek->hunts++;
 	finding->hunted = true;
-	finding->told = false;
+	finding->told = finding->hinted = false;
 	return true;
+}
+
+/* No flood of hints is one of questions. */
+static bool take_hinted(struct seek *seek, uint64_t now_s)
+{
+	if (seek->hinted_s != now_s)
+		seek->hinted = 0;
+	seek->hinted_s = now_s;
+	return seek->hinted++ < HINTED_MAX;
+}
+
+/* Nor is it a reason to ask again when keys are proved. What waits for a turn has it at one of the next ticks. */
+static void heed_hint(struct finding *finding, uint64_t now_s)
+{
+	if (finding->known && finding->outcome == DISCOVER_KEYS && finding->trust != TRUST_OPPORTUNISTIC)
+		finding->hinted = false;
+	if (now_s >= finding->hinted_s + HINTED_S) {
+		finding->hinted_s = now_s;
+		finding->hinted_hunts = 0;
+	}
+	if (!finding->hinted || !finding->known || finding->hunted || finding->hinted_hunts == HINTED_BURST ||
+	    !take_hinted(finding->seek, now_s) || !start_hunt(finding->seek, finding))
+		return;
+	finding->hinted_hunts++;
+	finding->end_s = now_s; /* whoever asks now waits for it */
 }
 
 /* ---- questions -------------------------------------------------------------------------------- */
@@ -244,15 +316,49 @@ void seek_ask(struct seek *seek, uint64_t question, const struct hf_addr *addr)
 		give_nothing(seek, question, addr, "DNSSEC: still no answer; it is kept when it comes");
 }
 
+void seek_hint(struct seek *seek, const struct hf_addr *addr, const char *name)
+{
+	struct finding *finding = name ? findings_add(&seek->all, addr) : findings_find(&seek->all, addr);
+	char *copy;
+
+	if (!finding)
+		return; /* the first question finds the hint */
+	if (name && finding->hint && strcasecmp(finding->hint, name) == 0)
+		return; /* asked for already */
+	copy = name ? strdup(name) : NULL;
+	if (copy) {
+		free(finding->hint);
+		finding->hint = copy;
+	}
+	finding->hinted = true;
+	heed_hint(finding, monotonic_s());
+}
+
 /* ---- time ------------------------------------------------------------------------------------- */
+
+/* Nobody has said for too long that the keys are still the address's. */
+static void lapse(struct seek *seek, struct finding *finding, uint64_t now_s)
+{
+	if (!finding->keys || finding->lapsed || finding->outcome == DISCOVER_KEYS ||
+	    now_s <= finding->keys_end_s + GRACE_S)
+		return;
+	finding->lapsed = true;
+	if (seek->options.changed)
+		seek->options.changed(seek->options.arg);
+}
 
 static void look(struct seek *seek, struct finding *finding, uint64_t now_s)
 {
-	if (!finding_is_free(finding) || now_s <= finding->end_s)
+	bool in_use = finding->keys && now_s < finding->used_s + IN_USE_S;
+
+	if (!finding_is_free(finding))
 		return;
-	if (finding->keys && now_s < finding->used_s + IN_USE_S)
+	lapse(seek, finding, now_s);
+	if (in_use && (now_s > finding->end_s || now_s >= finding->again_s))
 		start_hunt(seek, finding);
-	else if (now_s > finding->end_s + KEPT_S)
+	else if (finding->hinted)
+		heed_hint(finding, now_s);
+	else if (!in_use && now_s > finding->end_s + KEPT_S)
 		findings_drop(&seek->all, finding);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Keys from DNSSEC, remembered: the findings of hunts (hunt.h) as long as their records live, those who wait for one, and what strangers can make this
- * host ask. A key in use is asked for again when its records end, so that a withdrawn one is noticed.
+ * host ask. A key in use is asked for again at four fifths of its records' life, so that the next one is known when it ends, and a
+ * withdrawn one is noticed.
  */
 #ifndef DISCOVER_SEEK_H
 #define DISCOVER_SEEK_H
@@ -27,7 +28,9 @@ struct seek_options {
 	struct dns_options dns;
 	seek_names *names; /* NULL = none are known */
 	discover_callback *callback;
-	void (*changed)(void *arg); /* a key that was found before is not there any more */
+	void (*changed)(void *arg); /* a key that was found before is not there any more, or it ended too long ago */
+	/* Keys were found of an address of which something else was said before. */
+	void (*appeared)(void *arg, const struct hf_addr *addr);
 	void *arg;
 };
 
@@ -36,6 +39,12 @@ void seek_close(struct seek *seek);
 
 /* seek_ask: the answer comes through the callback, from inside this call when it is remembered. */
 void seek_ask(struct seek *seek, uint64_t question, const struct hf_addr *addr);
+
+/*
+ * seek_hint: the address may have a name that it was not known to have. What was found without proof is not believed any longer: it is asked for
+ * again, as often as that costs little. `name`: who says so is asking, and nobody else remembers it; NULL: seek_names knows it.
+ */
+void seek_hint(struct seek *seek, const struct hf_addr *addr, const char *name);
 
 struct seek_counts {
 	uint64_t findings, hunts, refused;

@@ -58,6 +58,31 @@ static int octets_of(struct ike *ike, const struct sa *sa, bool of_initiator, st
 
 /* ---- ours ---- */
 
+int auth_keep_id(struct ike *ike)
+{
+	struct view spki;
+
+	if (ike->options.id.type) {
+		if (ike->options.id.data.len > IKE_IDENTITY_MAX)
+			return -EMSGSIZE;
+		memcpy(ike->own_id, ike->options.id.data.at, ike->options.id.data.len);
+		ike->options.id.data.at = ike->own_id;
+		return 0;
+	}
+	if (!ike->options.key)
+		return 0;
+	spki = sign_key_spki(ike->options.key);
+	ike->options.id = (struct ike_identity){ .type = ID_KEY_ID, .data = view_of(ike->own_id, SHA256_LEN) };
+	return hash_sha256(ike->own_id, &spki, 1);
+}
+
+int ike_use_key(struct ike *ike, const struct sign_key *key)
+{
+	ike->options.key = key;
+	ike->options.id.type = 0;
+	return auth_keep_id(ike);
+}
+
 /* With what we prove who we are: as the caller wants it of the peer, and in kind. */
 static int own_method(const struct ike *ike, const struct work *answer, enum ike_auth peers)
 {

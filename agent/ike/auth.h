@@ -24,6 +24,9 @@ struct auth_octets {
 /* auth_answer is the work that holds the caller's answer. */
 struct work *auth_answer(const struct ike *ike, const struct sa *sa);
 
+/* auth_keep_id: our identity is the options', or the ID_KEY_ID of the options' key. */
+int auth_keep_id(struct ike *ike);
+
 /* auth_write writes our ID and AUTH payloads; in the peer's manner unless `peers_method` is 0. -ENOKEY: we cannot. */
 int auth_write(struct ike *ike, struct sa *sa, struct message *message, enum ike_auth peers_method);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "ike/auth.h"
 #include "ike/internal.h"
 
 /* ---- the profile (docs/PROTOCOL.md, in one table) ---- */
@@ -208,24 +209,6 @@ size_t ike_memory(const struct ike_options *given)
 	return lay_out(NULL, &options);
 }
 
-static int keep_own_id(struct ike *ike)
-{
-	struct view spki;
-
-	if (ike->options.id.type) {
-		if (ike->options.id.data.len > IKE_IDENTITY_MAX)
-			return -EMSGSIZE;
-		memcpy(ike->own_id, ike->options.id.data.at, ike->options.id.data.len);
-		ike->options.id.data.at = ike->own_id;
-		return 0;
-	}
-	if (!ike->options.key)
-		return 0;
-	spki = sign_key_spki(ike->options.key);
-	ike->options.id = (struct ike_identity){ .type = ID_KEY_ID, .data = view_of(ike->own_id, SHA256_LEN) };
-	return hash_sha256(ike->own_id, &spki, 1);
-}
-
 struct ike *ike_init(void *memory, const struct ike_options *given, struct err *err)
 {
 	struct ike_options options = with_defaults(given);
@@ -249,7 +232,7 @@ struct ike *ike_init(void *memory, const struct ike_options *given, struct err *
 			"IKE: the library has none of the key exchanges, or the table of states is not sound");
 		return NULL;
 	}
-	if (keep_own_id(ike)) {
+	if (auth_keep_id(ike)) {
 		err_set(err, -EINVAL, "IKE: our identity has more than %d octets", IKE_IDENTITY_MAX);
 		return NULL;
 	}
@@ -574,6 +557,18 @@ void ike_each(const struct ike *ike, bool (*see)(void *arg, const struct ike_vie
 		fill_view(ike, &view, pool_at(&ike->sas, i));
 		if (!see(arg, &view))
 			return;
+	}
+}
+
+void ike_each_of_pair(const struct ike *ike, const struct hf_pair *pair,
+		      bool (*see)(void *arg, const struct ike_view *view), void *arg)
+{
+	const struct sa *sa = sa_first_of_pair(ike, pair);
+	struct ike_view view;
+
+	for (bool more = true; sa && more; sa = sa_at(ike, sa->next_of_pair)) {
+		fill_view(ike, &view, sa);
+		more = see(arg, &view);
 	}
 }
 

@@ -28,6 +28,8 @@ struct ike_path {
 	uint16_t local_port, remote_port;
 };
 
+#define IKE_ID_FQDN 2
+
 /* An identity as on the wire (RFC 7296 3.5). */
 struct ike_identity {
 	uint8_t type; /* ID_IPV4_ADDR 1, ID_FQDN 2, ID_IPV6_ADDR 5, ID_KEY_ID 11, ID_NULL 13 */
@@ -191,6 +193,12 @@ size_t ike_memory(const struct ike_options *options);
 /* ike_init makes an engine in `memory`, aligned as malloc aligns; crypto_init came before. NULL when the options make no sense (err). */
 struct ike *ike_init(void *memory, const struct ike_options *options, struct err *err);
 
+/*
+ * ike_use_key: this host has another key from now on (NULL: none), and the ID_KEY_ID that belongs to it. What stands goes on; attempts that
+ * have not proved anything yet do it with this one. The earlier key is not used any more. Negative: the library failed, and this one stays until another comes.
+ */
+int ike_use_key(struct ike *ike, const struct sign_key *key);
+
 /* ike_clear wipes all secrets. Nothing is sent: close what should be closed first. */
 void ike_clear(struct ike *ike);
 
@@ -308,6 +316,10 @@ struct ike_view {
 /* ike_find: false when the handle is stale. */
 bool ike_find(const struct ike *ike, struct ike_view *out, struct handle sa);
 void ike_each(const struct ike *ike, bool (*see)(void *arg, const struct ike_view *view), void *arg);
+
+/* ike_each_of_pair sees all SAs of two hosts, attempts included. `see` must not call the engine. */
+void ike_each_of_pair(const struct ike *ike, const struct hf_pair *pair,
+		      bool (*see)(void *arg, const struct ike_view *view), void *arg);
 
 /*
  * ike_after walks all SAs over several turns, and whatever is done to them meanwhile: it is the one at *place or the first

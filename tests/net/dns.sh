@@ -27,6 +27,7 @@
 #   dns_stranger ZONE          signed with a key that the zone above does not know
 #   dns_unproved ZONE          no NSEC or NSEC3: what is not there is not proved
 #   dns_silent SERVER, dns_awake SERVER    takes questions and answers none; answers again, those that wait as well
+#   dns_deaf SERVER, dns_hears SERVER      takes nothing over TCP: what does not fit a datagram cannot be had; takes it again
 #   dns_slow SERVER MS         each answer so late; 0: as before. (need netem)
 DNS=$WORK/dns
 DNS_TREE=$B/lab/dns
@@ -237,6 +238,12 @@ dns_awake() {
 	dns_run resolver unbound-control -q -c "$DNS/resolver.conf" flush_infra all
 }
 
+dns_deaf() { on "$1" iptables-legacy -A INPUT -p tcp --dport 53 -j DROP; }
+dns_hears() {
+	on "$1" iptables-legacy -D INPUT -p tcp --dport 53 -j DROP
+	dns_run resolver unbound-control -q -c "$DNS/resolver.conf" flush_infra all
+}
+
 dns_slow() {
 	local h mac
 	# That it does not look like one that is not there.
@@ -275,7 +282,9 @@ dns_host() {
 
 # ---- the world
 
+# NSD does not go on with an answer that its socket took in part, at least not here: sockets that take all 64 KB.
 dns_server() { # HOST
+	on "$1" sysctl -qw net.ipv4.tcp_wmem='4096 262144 4194304'
 	bg "$1" "$1" env "LD_LIBRARY_PATH=$DNS_TREE/libraries" "$DNS_TREE/usr/sbin/nsd" -d -c "$DNS/$1.conf"
 }
 

@@ -211,6 +211,53 @@ static void a_withdrawn_key_ends_what_is_left(void **state)
 	assert_int_equal(room_view(room, &pair).state, PEER_LOOKUP);
 }
 
+/* ---- keys that come later ---- */
+
+/* What failed because nobody knew a key does not stay so until its end: not in clear, and not denied. */
+static void a_key_that_was_found_ends_a_failure(void **state)
+{
+	static const enum core_event_type reasons[] = { EVENT_LOOKUP_FAILED, EVENT_NO_KEY };
+	struct room *room = *state;
+
+	for (uint8_t i = 0; i < 4; i++) {
+		struct hf_pair pair = room_pair(i & 1 ? 3 : 2, 7 + i);
+
+		room_miss(room, &pair, false);
+		room_tell_of(room, &pair, (struct core_event){ .type = reasons[i / 2] });
+		assert_int_equal(room_view(room, &pair).state, i & 1 ? PEER_DENIED : PEER_CLEAR);
+		room_tell_of(room, &pair, (struct core_event){ .type = EVENT_KEY_FOUND });
+		/* Undecided again. */
+		assert_false(room_order(room, ACTION_GATE)->gate.present);
+		room_miss(room, &pair, false);
+		room_order(room, ACTION_LOOKUP);
+	}
+}
+
+/* A peer that did not answer does so no sooner for it, and what is under way or stands is left alone. */
+static void a_key_that_was_found_changes_nothing_else(void **state)
+{
+	struct room *room = *state;
+	struct hf_pair refused = room_pair(2, 7), secure = room_pair(3, 8), asking = room_pair(3, 9),
+		       unknown = room_pair(3, 10);
+	struct peer_view view;
+
+	room_miss(room, &refused, false);
+	room_tell_of(room, &refused, (struct core_event){ .type = EVENT_KEY });
+	room_tell_of(room, &refused, (struct core_event){ .type = EVENT_NEGOTIATION_FAILED });
+	room_secure(room, &secure, true);
+	room_miss(room, &asking, false);
+	room_tell_of(room, &refused, (struct core_event){ .type = EVENT_KEY_FOUND });
+	assert_int_equal(room->count, 0);
+	room_tell_of(room, &secure, (struct core_event){ .type = EVENT_KEY_FOUND });
+	assert_int_equal(room->count, 0);
+	room_tell_of(room, &asking, (struct core_event){ .type = EVENT_KEY_FOUND });
+	assert_int_equal(room->count, 0);
+	room_tell_of(room, &unknown, (struct core_event){ .type = EVENT_KEY_FOUND });
+	assert_false(core_find(room->core, &view, &unknown));
+	assert_int_equal(room_view(room, &refused).state, PEER_CLEAR);
+	assert_int_equal(room_view(room, &asking).state, PEER_LOOKUP);
+}
+
 /* ---- liveness ---- */
 
 static void a_silent_peer_is_asked(void **state)
@@ -501,6 +548,8 @@ int main(void)
 		STORY(a_withdrawn_key_ends_its_sas),
 		STORY(a_withdrawn_key_opens_nothing),
 		STORY(a_withdrawn_key_ends_what_is_left),
+		STORY(a_key_that_was_found_ends_a_failure),
+		STORY(a_key_that_was_found_changes_nothing_else),
 		STORY(unused_sas_go),
 		STORY(used_sas_are_rekeyed_and_unused_are_not),
 		STORY(adopted_sas_get_successors_one_after_the_other),

@@ -63,6 +63,7 @@ static struct core_event random_fact(const struct shadow *shadow, unsigned int *
 		EVENT_POLICY_GONE, EVENT_LOOKUP_FAILED, EVENT_NEGOTIATION_FAILED,
 		EVENT_CHILD_USE,   EVENT_CHILD_QUIET,	EVENT_CHILD_DOWN,
 		EVENT_LIFE,	   EVENT_KEY_GONE,	EVENT_ASKED,
+		EVENT_KEY_FOUND,
 	};
 	struct core_event event = { .type = types[rand_r(seed) % (sizeof(types) / sizeof(types[0]))] };
 	struct hf_pair pair = room_pair((uint8_t)(2 + rand_r(seed) % 2), (uint8_t)(rand_r(seed) % 12));

@@ -371,11 +371,20 @@ static struct hints *fresh(void)
 	return hints;
 }
 
+static void count_news(void *arg, const struct hf_addr *addr)
+{
+	(void)addr;
+	(*(unsigned int *)arg)++;
+}
+
+/* Whoever remembers what was found of the address without a name hears of it once. */
 static void test_names(void **state)
 {
 	struct hints *hints = fresh();
+	unsigned int news = 0;
 
 	(void)state;
+	hints_watch(hints, count_news, &news);
 	assert_string_equal(names_of(hints, "192.0.2.1", start), "");
 	hear(hints, "10.0.0.53", "a.example", "192.0.2.1", 300, start);
 	hear(hints, "10.0.0.53", "b.example", "192.0.2.1", 300, start);
@@ -385,6 +394,10 @@ static void test_names(void **state)
 	/* Heard again, it is the latest. */
 	hear(hints, "10.0.0.53", "a.example", "192.0.2.1", 300, start);
 	assert_string_equal(names_of(hints, "192.0.2.1", start), "a.example. b.example.");
+	assert_int_equal(news, 3);
+	/* As good as new when it was over. */
+	hear(hints, "10.0.0.53", "b.example", "192.0.2.1", 300, start + 300 * NSTIME_S);
+	assert_int_equal(news, 4);
 	hints_free(hints);
 }
 

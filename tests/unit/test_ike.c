@@ -206,6 +206,97 @@ static void test_rekey_without_delete(void **state)
 	duo_end(&duo);
 }
 
+/* ---- a host's next key ---- */
+
+static struct sign_key *make_next_key(void)
+{
+	uint8_t seed[ED25519_SEED_LEN];
+	char pem[ED25519_PEM_MAX];
+	struct err err = ERR_NONE;
+	struct sign_key *key;
+
+	memset(seed, 0x77, sizeof(seed));
+	ed25519_pem(pem, seed);
+	assert_int_equal(sign_key_parse(&key, view_of(pem, strlen(pem)), "next key", &err), 0);
+	return key;
+}
+
+struct pair_count {
+	unsigned int sas;
+	uint8_t key[4][SHA256_LEN];
+	struct handle sa[4];
+};
+
+static bool count_pair(void *arg, const struct ike_view *view)
+{
+	struct pair_count *count = arg;
+
+	assert_true(view->established && count->sas < 4);
+	memcpy(count->key[count->sas], view->key, SHA256_LEN);
+	count->sa[count->sas++] = view->sa;
+	return true;
+}
+
+static struct pair_count of_pair(unsigned int i)
+{
+	const struct hf_pair pair = { .local = duo.host[i].addr, .remote = duo.host[!i].addr };
+	struct pair_count count = { .sas = 0 };
+
+	ike_each_of_pair(duo.host[i].ike, &pair, count_pair, &count);
+	return count;
+}
+
+/*
+ * What stands goes on when a host has another key, and that is the only one it proves from then on, as initiator and as responder: with
+ * peers that accept the last one only it has no new SA.
+ */
+static void test_next_key(void **state)
+{
+	struct sign_key *next = make_next_key();
+	struct view last_spki, next_spki = sign_key_spki(next);
+
+	(void)state;
+	for (unsigned int starter = 0; starter < 2; starter++) {
+		struct pair_count count;
+
+		duo_start(&duo, NULL);
+		last_spki = duo.host[0].answer.spki[0];
+		duo_connect(&duo, 0);
+		duo_run(&duo);
+		assert_int_equal(of_pair(0).sas, 1);
+		assert_int_equal(ike_use_key(duo.host[1].ike, next), 0);
+		duo_pass(&duo, 20 * NSTIME_S);
+		assert_int_equal(of_pair(0).sas, 1);
+		/* The last key is wanted: */
+		duo_connect(&duo, starter);
+		duo_run(&duo);
+		duo_pass(&duo, 120 * NSTIME_S);
+		assert_int_equal(of_pair(0).sas, 1);
+		assert_int_equal(of_pair(1).sas, 1);
+		/* And now the next: */
+		duo.host[0].answer.spki[0] = next_spki;
+		duo_connect(&duo, starter);
+		duo_run(&duo);
+		duo_pass(&duo, 20 * NSTIME_S);
+		count = of_pair(0);
+		assert_int_equal(count.sas, 2);
+		assert_memory_not_equal(count.key[0], count.key[1], SHA256_LEN);
+		assert_int_equal(duo_sending(&duo, 0), 2);
+		/* The newest is the first: the other goes, and the pair stays. */
+		ike_close(duo.host[0].ike, count.sa[1], duo.now);
+		duo_drain(&duo, 0);
+		duo_run(&duo);
+		assert_int_equal(of_pair(0).sas, 1);
+		assert_int_equal(of_pair(1).sas, 1);
+		assert_memory_equal(of_pair(0).key[0], count.key[0], SHA256_LEN);
+		assert_int_equal(duo_sending(&duo, 0), 1);
+		assert_true(duo_agree(&duo));
+		duo.host[0].answer.spki[0] = last_spki;
+		duo_end(&duo);
+	}
+	sign_key_free(next);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_crossing),
 		cmocka_unit_test(test_supplanted_child),
 		cmocka_unit_test(test_rekey_without_delete),
+		cmocka_unit_test(test_next_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,6 +180,9 @@ static void test_many_keys(void **state)
 	expect_keys(&reply, DISCOVER_KEYS_MAX - 1, false, "");
 	reply.count = 1000;
 	expect_keys(&reply, 0, true, "1000 records");
+	/* So many are not validated at all. */
+	reply = (struct dns_reply){ .security = DNS_BOGUS, .count = 1000, .why = "validation failure" };
+	expect_keys(&reply, 0, true, "1000 records");
 }
 
 static void test_wrong_record(void **state)
@@ -314,6 +317,25 @@ static const struct row rows[] = {
 	{ "ns", "ds", { { "pointer", "di", "ds", 2 } }, OPPORTUNISTIC, "", "which nothing confirms" },
 	{ "ns", "ds", { { "pointer", "ds", "di", 2 } }, OPPORTUNISTIC, "", "which nothing confirms" },
 	{ "ni", "ni", { { "hint", "di", "di", 2 } }, OPPORTUNISTIC, "", "which nothing confirms" },
+	/* a poisoned one beside a good one: nobody knows which is which, so neither is in the other's way */
+	{ "ns",
+	  "ns",
+	  { { "hint", "ds", "ds", 2 }, { "hint", "ds", "ds", 3 } },
+	  OPPORTUNISTIC,
+	  "",
+	  "2 keys at host0.example and other names, which nothing confirms" },
+	{ "ns",
+	  "ns",
+	  { { "hint", "ds", "ds", 2 }, { "hint", "ds", "ds", 2 } },
+	  OPPORTUNISTIC,
+	  "",
+	  "1 key at host0.example and other names" },
+	{ "ns",
+	  "ns",
+	  { { "hint", "ds-", "ds", 2 }, { "hint", "ds", "ds", 3 } },
+	  OPPORTUNISTIC,
+	  "",
+	  "1 key at host1.example, which nothing confirms" },
 };
 
 static void test_judgments(void **state)
