@@ -357,7 +357,8 @@ dns_world() {
 	wait_for 60 dns_says resolver 'start of service' || fail "the resolver did not start"
 }
 
-dns_says() { [[ $(<"$WORK/$1.log") == *"$2"* ]]; }
+# Not before the log is there: of a file that is not, $(<) ends bash 5.2 without a word.
+dns_says() { [ -e "$WORK/$1.log" ] && [[ $(<"$WORK/$1.log") == *"$2"* ]]; }
 
 # dns_client [forward]: a configuration of libunbound that knows this world: from the root, or through the resolver.
 dns_client() {
