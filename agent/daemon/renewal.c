@@ -14,7 +14,7 @@
 
 /* A peer that publishes its next key before it uses it refuses until then. */
 #define AGAIN_FIRST_NS (10 * NSTIME_S)
-#define AGAIN_MOST_NS (120 * NSTIME_S)
+#define AGAIN_MOST_NS (30 * NSTIME_S)
 
 /* Packets that were sealed with the old SAs are on their way (core/vigil.c keeps them as long). */
 #define REPLACED_NS (5 * NSTIME_S)

@@ -36,7 +36,7 @@ dns_add 10.in-addr.arpa "$(rev 105). IPSECKEY 10 0 4 . AAAA"
 dns_add 10.in-addr.arpa "$(rev 106). TYPE45 \\# 7 0A0063 01020304"
 # keys N COUNT: so many keys.
 keys() { awk -v name="$(rev "$1")" -v count="$2" 'BEGIN { for (; i < count; i++) printf "%s. IPSECKEY 10 0 4 . %042dA=\n", name, i }'; }
-{ keys 107 200 && keys 115 1000 && keys 116 5; } >>"$DNS/10.in-addr.arpa.zone"
+{ keys 107 200 && keys 115 1000 && keys 118 1350 && keys 116 5; } >>"$DNS/10.in-addr.arpa.zone"
 # A good key among seven of an algorithm of the future, in an answer of more than 50 KB.
 dns_add 10.in-addr.arpa "$(rev 117). $key"
 awk -v name="$(rev 117)" 'BEGIN {
@@ -100,6 +100,8 @@ meets 106 clear 'its key is of algorithm 99 (unknown)'
 meets 107 closed 'there are 200 records, and a name may have 8'
 meets 115 closed 'there are 1000 records, and a name may have 8'
 meets 3.1 clear 'proved that the reverse tree has no key of it'
+# Nearly the 64 KB that any answer can have.
+meets 118 closed 'there are 1350 records, and a name may have 8'
 meets 1.1 clear 'no key in the reverse tree, but nobody signs there'
 meets 2.1 clear 'no key in the reverse tree, but nobody signs there'
 meets 2.2 clear 'no key in the reverse tree, but nobody signs there'
