@@ -94,7 +94,7 @@ meets() {
 meets 101 closed 'IPSECKEY in the reverse tree is bogus: '
 meets 102 clear 'proved that the reverse tree has no key of it'
 meets 103 clear 'proved that the reverse tree has no key of it'
-meets 104 clear 'a gateway, 192.0.2.9'
+meets 104 clear 'its gateway, 192.0.2.9'
 meets 105 closed 'has a wrong record: its EdDSA key has 3 octets'
 meets 106 clear 'its key is of algorithm 99 (unknown)'
 meets 107 closed 'there are 200 records, and a name may have 8'

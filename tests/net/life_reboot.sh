@@ -35,9 +35,9 @@ seconds_since() { echo $(((${EPOCHREALTIME/./} - $1) / 1000000)); }
 
 # ---- b speaks first
 reboot
-out=$(on b "$HFPROBE" udp "$(addr a)" --count 10 --wait-ms 20000 --complete) || fail "udp of the rebooted: $out"
+out=$(on b "$HFPROBE" udp "$(addr a)" --count 10 --wait-ms 60000 --complete) || fail "udp of the rebooted: $out"
 check_eq "$(json "$out" lost)" 0 "lost when the rebooted host speaks first"
-out=$(on a "$HFPROBE" udp "$(addr b)" --count 10 --wait-ms 20000 --complete) || fail "udp to the rebooted: $out"
+out=$(on a "$HFPROBE" udp "$(addr b)" --count 10 --wait-ms 60000 --complete) || fail "udp to the rebooted: $out"
 check_eq "$(json "$out" lost)" 0 "lost the other way then"
 one_each() { [ "$(on "$1" ip xfrm state | grep -c '^src')" = 2 ]; }
 wait_for 30 one_each a || fail "SAs of before stay: $(on a ip xfrm state | grep -c '^src')"
