@@ -40,7 +40,7 @@ struct reading {
 struct key {
 	const char *section, *name;
 	int (*set)(struct reading *reading, const struct key *key, const char *value);
-	size_t offset;	   /* in struct config_limits, of the text in struct config, or the group */
+	size_t offset;	   /* in struct config_limits, of the text or switch in struct config, or the group */
 	uint32_t min, max; /* of a number */
 };
 
@@ -121,11 +121,13 @@ static int set_level(struct reading *reading, const struct key *key, const char 
 	return 0;
 }
 
-static int set_sandbox(struct reading *reading, const struct key *key, const char *value)
+static int set_switch(struct reading *reading, const struct key *key, const char *value)
 {
-	reading->config->sandbox = strcmp(value, "on") == 0;
-	if (!reading->config->sandbox && strcmp(value, "off") != 0)
+	bool on = strcmp(value, "on") == 0;
+
+	if (!on && strcmp(value, "off") != 0)
 		return refuse(reading, "%s = %s is none: give on or off", key->name, value);
+	*(bool *)((char *)reading->config + key->offset) = on;
 	return 0;
 }
 
@@ -301,7 +303,8 @@ static const struct key keys[] = {
 	{ "agent", "log_level", set_level, 0, 0, 0 },
 	{ "agent", "key", set_path, offsetof(struct config, key), 0, 0 },
 	{ "agent", "metrics", set_metrics, offsetof(struct config, metrics), 0, 0 },
-	{ "agent", "sandbox", set_sandbox, 0, 0, 0 },
+	{ "agent", "sandbox", set_switch, offsetof(struct config, sandbox), 0, 0 },
+	{ "agent", "shield", set_switch, offsetof(struct config, shield), 0, 0 },
 	{ "agent", "state", set_path, offsetof(struct config, state), 0, 0 },
 	{ "discovery", "pins", set_path, offsetof(struct config, pins), 0, 0 },
 	{ "discovery", "directory", set_source, offsetof(struct config, directory), 0, 0 },
