@@ -8,6 +8,7 @@
 #define HF_MAPS_H
 
 #include "common.h"
+#include "exempt_map.h"
 
 /* Remote prefix -> group. Longest match wins; the agent always writes 0.0.0.0/0 and ::/0. */
 struct {
@@ -57,14 +58,6 @@ struct {
 	__uint(max_entries, HF_SLOTS_BIG_DEFAULT);
 	__uint(map_flags, BPF_F_MMAPABLE);
 } hf_slot_big SEC(".maps");
-
-/* Address -> why it is never held. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, struct hf_addr);
-	__type(value, struct hf_exempt);
-	__uint(max_entries, HF_EXEMPT_MAX);
-} hf_exempt SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * SipHash-2-4 (Aumasson, Bernstein 2012): a keyed hash for tables whose keys strangers choose. Not for
- * authentication; that is crypto's.
+ * authentication; that is crypto's, and the cookies' own in holdfast/cookie.h.
  */
 #ifndef BASE_SIPHASH_H
 #define BASE_SIPHASH_H

@@ -129,8 +129,8 @@ static void check_programs(struct doctor *doctor, const struct dataplane_probe *
 	static const struct check decrypted = { "XFRM state at TC (bpf_skb_get_xfrm_state)", true,
 						"clear packets cannot be told from decrypted ones",
 						"use a kernel with CONFIG_XFRM" };
-	static const struct check xdp = { "XDP programs", false, "later releases spread ESP over CPUs with it",
-					  BPF_KERNEL };
+	static const struct check xdp = { "XDP programs", false,
+					  "no shield in front of IKE, whose own thresholds stand alone", BPF_KERNEL };
 	static const struct check xdp_state = { "XFRM state at XDP (Linux 6.8)", false,
 						"later releases check ESP at XDP with it",
 						"nothing, or use Linux 6.8 or newer with kernel BTF" };
@@ -266,6 +266,33 @@ static void check_confined(struct doctor *doctor, long long pid)
 	report(doctor, &confined, !((unsigned long long)caps & ~needed) && filter == 2, detail);
 }
 
+/* Where a running agent has its shield, and in what form. */
+static void check_shield(struct doctor *doctor, const struct cli *cli)
+{
+	static const struct check shield = {
+		"shield in front of IKE (XDP)", false, "a flood of strangers costs the agent's time, within its bounds",
+		"see the agent's log; or remove the other XDP program from the interface"
+	};
+	struct err err = ERR_NONE;
+	json_t *status = NULL, *how;
+	char detail[256] = "";
+	const char *name;
+	bool all = true;
+
+	if (client_ask(cli, &status, client_request(CONTROL_STATUS), &err) < 0)
+		return;
+	json_object_foreach(json_object_get(json_object_get(status, "shield"), "interfaces"), name, how) {
+		size_t used = strlen(detail);
+		const char *text = json_string_value(how) ? json_string_value(how) : "?";
+
+		snprintf(detail + used, sizeof(detail) - used, "%s%s %s", used ? ", " : "", name, text);
+		all = all && strcmp(text, "none") != 0;
+	}
+	if (json_object_get(status, "shield"))
+		report(doctor, &shield, all, detail);
+	json_decref(status);
+}
+
 static void check_agent(struct doctor *doctor, const struct cli *cli)
 {
 	static const struct check agent = { "a running agent", false,
@@ -282,6 +309,8 @@ static void check_agent(struct doctor *doctor, const struct cli *cli)
 	report(doctor, &agent, rc == 0, rc == 0 ? detail : strerror(-rc));
 	if (rc == 0)
 		check_confined(doctor, pid);
+	if (rc == 0)
+		check_shield(doctor, cli);
 }
 
 static void show_sum(const struct doctor *doctor)

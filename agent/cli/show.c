@@ -77,6 +77,14 @@ static const struct word given_up[] = {
 	{ "drop_malformed", "malformed" },
 };
 
+static const struct word shield[] = {
+	{ "cookies_sent", "asked for a cookie" }, { "cookies_good", "brought it" },
+	{ "cookies_bad", "a wrong one" },	  { "proven_dropped", "too many of one host or site" },
+	{ "init_malformed", "without a nonce" },  { "malformed", "malformed" },
+	{ "odd_dropped", "of no use" },		  { "unanswerable", "from nobody" },
+	{ "answer_failed", "not answered" },
+};
+
 static void append(char out[LIST_MAX], const char *text)
 {
 	size_t used = strlen(out);
@@ -192,6 +200,25 @@ static void show_keying(const json_t *ike, const json_t *discovery)
 			   print_span(span, (uint64_t)(left > 0 ? left : -left)));
 }
 
+/* "up, native on eth0: 12 asked for a cookie, 3 brought it" */
+static void show_shield(const json_t *json)
+{
+	char where[LIST_MAX] = "", list[LIST_MAX] = "", one[96];
+	bool up = client_number(json, "up");
+	const json_t *how;
+	const char *name;
+
+	if (!json)
+		return;
+	json_object_foreach(json_object_get(json, "interfaces"), name, how) {
+		snprintf(one, sizeof(one), "%s %s", name, json_string_value(how) ? json_string_value(how) : "?");
+		append(where, one);
+	}
+	list_counters(list, json_object_get(json, "messages"), shield, COUNT(shield));
+	print_item(up ? PRINT_WARN : PRINT_PLAIN, COLUMN, "shield", "%s (%s)%s%s", up ? "up" : "down", where,
+		   *list ? ": " : "", list);
+}
+
 static void show_limits(const json_t *list)
 {
 	const json_t *limit;
@@ -235,6 +262,7 @@ static void show_status(const json_t *status)
 	show_counters("pairs", json_object_get(status, "peers"), states, COUNT(states), PRINT_PLAIN);
 	show_counters("failures", json_object_get(status, "failures"), failures, COUNT(failures), PRINT_WARN);
 	show_keying(json_object_get(status, "ike"), json_object_get(status, "discovery"));
+	show_shield(json_object_get(status, "shield"));
 	show_use("waiting", json_object_get(held_now, "packets"), "packets");
 	show_use("", json_object_get(held_now, "big_packets"), "big packets");
 	show_use("", json_object_get(held_now, "pairs"), "pairs");

@@ -126,6 +126,11 @@ static const struct row rows[] = {
 	  "Peers that did not prove their key." },
 	{ "holdfast_ike_messages_total", "ike.messages", "event",
 	  "IKE messages by what became of them; they overlap." },
+	/* the shield in front of IKE */
+	{ "holdfast_shield_up", "shield.up", NULL,
+	  "1 while everybody is asked for a cookie before the kernel sees him." },
+	{ "holdfast_shield_messages_total", "shield.messages", "event",
+	  "IKE messages at the shield by what became of them; they overlap." },
 	/* discovery */
 	{ "holdfast_discovery_lookups_total", "discovery.keys", "result=\"key\"", "Questions for a host's key." },
 	{ "holdfast_discovery_lookups_total", "discovery.no_key", "result=\"no_key\"", NULL },

@@ -47,6 +47,20 @@ static const struct counter released_counters[] = {
 };
 _Static_assert(COUNT(released_counters) * sizeof(__u64) == sizeof(struct hf_agent), "every counter has its name here");
 
+#define SHIELD(field)                                           \
+	{                                                       \
+#field, offsetof(struct hf_shield_count, field) \
+	}
+
+static const struct counter shield_counters[] = {
+	SHIELD(known),	      SHIELD(responses),     SHIELD(malformed),	   SHIELD(odd_passed),
+	SHIELD(odd_dropped),  SHIELD(init),	     SHIELD(init_passed),  SHIELD(init_malformed),
+	SHIELD(cookies_sent), SHIELD(cookies_bad),   SHIELD(cookies_good), SHIELD(proven_dropped),
+	SHIELD(unanswerable), SHIELD(answer_failed),
+};
+_Static_assert(COUNT(shield_counters) * sizeof(__u64) == sizeof(struct hf_shield_count),
+	       "every counter has its name here");
+
 #define IKE(field)                                         \
 	{                                                  \
 #field, offsetof(struct ike_counts, field) \
@@ -256,6 +270,20 @@ static void add_keying(json_t *out, const struct status_keying *keying)
 			  "hints", (json_int_t)keying->hints, "hints_refused", (json_int_t)keying->hints_refused));
 }
 
+static void add_shield(json_t *out, const struct status_shield *shield)
+{
+	json_t *interfaces;
+
+	if (!shield->present)
+		return;
+	interfaces = json_object();
+	for (size_t i = 0; i < shield->where_count; i++)
+		json_object_set_new(interfaces, shield->where[i].interface, json_string(shield->where[i].how));
+	json_object_set_new(out, "shield",
+			    json_pack("{si so so}", "up", (int)shield->up, "interfaces", interfaces, "messages",
+				      counters_json(&shield->count, shield_counters, COUNT(shield_counters))));
+}
+
 /* json_pack's "o" takes over each part, and frees them all when one is NULL. */
 json_t *status_json(const struct status *status)
 {
@@ -273,7 +301,9 @@ json_t *status_json(const struct status *status)
 				agent_json(status), "limits", limits_json(status), "problems",
 				strings_json(status->problems, status->problem_count));
 
-	if (out)
-		add_keying(out, &status->keying);
+	if (!out)
+		return NULL;
+	add_keying(out, &status->keying);
+	add_shield(out, &status->shield);
 	return out;
 }

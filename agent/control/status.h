@@ -12,7 +12,9 @@
 #include <stdint.h>
 
 #include "core/core.h"
+#include "core/limits.h"
 #include "holdfast/abi.h"
+#include "holdfast/shield.h"
 #include "ike/ike.h"
 
 /* How much of a bounded thing is in use. */
@@ -42,6 +44,17 @@ struct status_keying {
 	uint64_t dns_remembered, dns_asking, dns_refused; /* addresses that DNSSEC was asked for */
 };
 
+/* The shield in front of IKE; absent when it is not loaded. */
+struct status_shield {
+	bool present;
+	bool up; /* everybody is asked for a cookie */
+	struct hf_shield_count count;
+	struct {
+		const char *interface, *how; /* "native", "generic" or "none" */
+	} where[LIMIT_ATTACHED];	     /* Ethernet interfaces */
+	size_t where_count;
+};
+
 struct status {
 	int pid;
 	uint64_t uptime_s;
@@ -58,6 +71,7 @@ struct status {
 	struct hf_count packets;		 /* summed over the CPUs */
 	struct hf_agent released;
 	struct status_keying keying;
+	struct status_shield shield;
 	uint64_t gate_full;	     /* a verdict could not be written */
 	const char *const *problems; /* what is wrong now, a line each, for example an interface that refused */
 	size_t problem_count;
@@ -69,7 +83,8 @@ void status_lifetime(struct status_lifetimes *lifetimes, uint64_t age_s);
 /*
  * status_json makes the answer: pid, version, uptime, kernel, attach, config, interfaces, policies, peers, failures, held, gate,
  * packets (hf_count by name), released (hf_agent by name), agent (counters of its own), ike and discovery (where something speaks
- * IKE), limits (only those that bit: limit, times, effect, advice), problems. Every number in it but pid is a metric (metrics.c). NULL when memory ran out.
+ * IKE), shield (where it is loaded: up, interfaces, messages: hf_shield_count by name), limits (only those that bit: limit, times,
+ * effect, advice), problems. Every number in it but pid is a metric (metrics.c). NULL when memory ran out.
  */
 json_t *status_json(const struct status *status);
 

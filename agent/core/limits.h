@@ -42,6 +42,30 @@
 #define LIMIT_HOLD_AGE_SECONDS_MIN 1
 #define LIMIT_HOLD_AGE_SECONDS_MAX 60
 
+/* ---- the shield in front of IKE ---- */
+
+/*
+ * IKE_SA_INIT requests that pass without a cookie: so many at once, and so many a second. A host needs one, several behind a NAT some
+ * (5 as half-open SAs: IKE_SOURCE_MAX), a site as many as it may have half-open SAs (IKE_SITE_MAX). In all, what an engine
+ * answers with one core's hundredth; a fleet that starts at the same moment is asked for cookies, which costs it a round trip.
+ */
+#define LIMIT_SHIELD_SOURCE_BURST 6
+#define LIMIT_SHIELD_SOURCE_RATE 1
+#define LIMIT_SHIELD_SITE_BURST 50
+#define LIMIT_SHIELD_SITE_RATE 10
+#define LIMIT_SHIELD_ALL_BURST 128
+#define LIMIT_SHIELD_ALL_RATE 64
+/* With a good cookie, so that the address is true: some tries more, of a NAT's hosts one after the other. The engine has its bounds behind. */
+#define LIMIT_SHIELD_PROVEN_SOURCE_BURST 20
+#define LIMIT_SHIELD_PROVEN_SOURCE_RATE 4
+#define LIMIT_SHIELD_PROVEN_SITE_BURST 200
+#define LIMIT_SHIELD_PROVEN_SITE_RATE 50
+/* Other requests without a responder's SPI: the engine answers 10 a second (IKE_ERRORS_RATE). */
+#define LIMIT_SHIELD_ODD_BURST 20
+#define LIMIT_SHIELD_ODD_RATE 20
+/* Once the engine has wanted cookies from everybody they are demanded so long: its half-open SAs come and go. */
+#define LIMIT_SHIELD_DEMAND_NS (10 * NSTIME_S)
+
 /* ---- pairs ---- */
 
 /*

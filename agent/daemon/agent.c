@@ -186,6 +186,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	if (now >= agent->sweep_ns) {
 		agent->sweep_ns = nstime_add(now, SWEEP_NS);
+		doorkeeper_tick(agent, now);
 		dataplane_sweep(agent->dp, now, on_waiting, agent);
 	}
 	agent_rearm(agent);
@@ -385,6 +386,8 @@ static int go_live(struct agent *agent, struct err *err)
 	if (error == 0)
 		error = agent_adopt(agent, err);
 	if (error == 0)
+		doorkeeper_open(agent);
+	if (error == 0)
 		error = host_apply_interfaces(agent, err);
 	if (error == 0)
 		error = watch_all(agent, err);
@@ -419,6 +422,9 @@ int agent_reload(struct agent *agent, struct err *err)
 		return error;
 	}
 	agent->config = fresh;
+	/* A confined agent may not load programs any more. */
+	if (fresh.shield != old.shield)
+		log_warn("%s: shield was changed: that holds from the agent's next start on", fresh.file);
 	core_set_policy(agent->core, &agent->config.policy, now);
 	/* All of it at once: when this returns, no decision of the old policy stands. */
 	while (core_deadline(agent->core) <= now) {

@@ -80,6 +80,7 @@ json_t *agent_status(struct agent *agent)
 	dataplane_agent_count(agent->dp, &status.released);
 	if (agent->keying->report)
 		agent->keying->report(agent->keying_arg, &status);
+	doorkeeper_status(agent, &status.shield);
 	status.problem_count = unattached(agent, problem_text, problems, 8);
 	for (size_t i = 0; agent->keying->problem && status.problem_count < PROBLEMS_MAX; i++) {
 		problems[status.problem_count] = agent->keying->problem(agent->keying_arg, i);

@@ -40,7 +40,7 @@ struct reading {
 struct key {
 	const char *section, *name;
 	int (*set)(struct reading *reading, const struct key *key, const char *value);
-	size_t offset;	   /* in struct config_limits, of the text in struct config, or the group */
+	size_t offset;	   /* in struct config_limits, of the text or switch in struct config, or the group */
 	uint32_t min, max; /* of a number */
 };
 
@@ -131,9 +131,9 @@ static int choose(struct reading *reading, const struct key *key, const char *va
 	return 0;
 }
 
-static int set_sandbox(struct reading *reading, const struct key *key, const char *value)
+static int set_switch(struct reading *reading, const struct key *key, const char *value)
 {
-	return choose(reading, key, value, &reading->config->sandbox, "on", "off", "on or off");
+	return choose(reading, key, value, (bool *)((char *)reading->config + key->offset), "on", "off", "on or off");
 }
 
 static int set_default_group(struct reading *reading, const struct key *key, const char *value)
@@ -304,7 +304,8 @@ static const struct key keys[] = {
 	{ "agent", "log_level", set_level, 0, 0, 0 },
 	{ "agent", "key", set_path, offsetof(struct config, key), 0, 0 },
 	{ "agent", "metrics", set_metrics, offsetof(struct config, metrics), 0, 0 },
-	{ "agent", "sandbox", set_sandbox, 0, 0, 0 },
+	{ "agent", "sandbox", set_switch, offsetof(struct config, sandbox), 0, 0 },
+	{ "agent", "shield", set_switch, offsetof(struct config, shield), 0, 0 },
 	{ "agent", "state", set_path, offsetof(struct config, state), 0, 0 },
 	{ "discovery", "pins", set_path, offsetof(struct config, pins), 0, 0 },
 	{ "discovery", "directory", set_source, offsetof(struct config, directory), 0, 0 },

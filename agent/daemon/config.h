@@ -56,6 +56,7 @@ struct config {
 	unsigned int key_line, pins_line; /* 0 = default */
 	enum log_level log_level;
 	bool sandbox; /* privileges are given up once it runs */
+	bool shield;  /* XDP in front of IKE, where it can be */
 	struct hf_addr resolvers[LIMIT_RESOLVERS];
 	size_t resolver_count;
 	bool resolvers_auto; /* they came from resolv.conf: worth reading again when that changes */

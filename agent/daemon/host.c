@@ -32,14 +32,17 @@ static void attach(struct agent *agent, struct host_link *link)
 	if (link->attached || !config_wants_interface(&agent->config, link->name))
 		return;
 	link->attached = dataplane_attach(agent->dp, link->ifindex, link->name, &err) == 0;
-	if (link->attached)
-		log_info("interface %s: attached (%s)", link->name, dataplane_is_tcx(agent->dp) ? "tcx" : "clsact");
-	else
+	if (!link->attached) {
 		log_error("%s", err.text);
+		return;
+	}
+	log_info("interface %s: attached (%s)", link->name, dataplane_is_tcx(agent->dp) ? "tcx" : "clsact");
+	doorkeeper_attach(agent, link);
 }
 
 static void detach(struct agent *agent, struct host_link *link)
 {
+	doorkeeper_detach(link);
 	if (link->attached)
 		dataplane_detach(agent->dp, link->ifindex);
 	link->attached = false;
@@ -59,7 +62,7 @@ static void on_link(void *arg, int ifindex, const char *name, uint16_t type, boo
 			return;
 		}
 		link = &agent->links[agent->link_count++];
-		*link = (struct host_link){ .ifindex = ifindex };
+		*link = (struct host_link){ .ifindex = ifindex, .ethernet = type == ARPHRD_ETHER };
 	}
 	if (strncmp(link->name, name, sizeof(link->name) - 1) != 0) {
 		snprintf(link->name, sizeof(link->name), "%s", name);

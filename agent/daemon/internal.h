@@ -10,6 +10,7 @@
 
 #include "control/control.h"
 #include "control/exporter.h"
+#include "control/status.h"
 #include "daemon/agent.h"
 #include "daemon/journal.h"
 #include "dataplane/dataplane.h"
@@ -18,7 +19,8 @@
 struct host_link {
 	int ifindex;
 	char name[16]; /* IFNAMSIZ */
-	bool attached;
+	bool attached, ethernet;
+	enum dataplane_xdp shield; /* how it runs there */
 };
 
 struct host_addr {
@@ -52,6 +54,10 @@ struct agent {
 	size_t addr_count;
 	bool host_full; /* more links or addresses than there is room for: said once */
 
+	bool shielded;		  /* the shield is loaded */
+	bool shield_up;		  /* when last looked: everybody is asked for a cookie */
+	uint64_t demand_until_ns; /* until then because the engine wanted it so */
+
 	uint64_t gate_full;
 	bool trie_full; /* more sticky addresses than rules: said once */
 };
@@ -64,6 +70,13 @@ int agent_adopt(struct agent *agent, struct err *err);
 
 /* adopt.c: finds out which SAs and policies of our pairs somebody else removed, and tells the core. */
 int agent_recheck(struct agent *agent, struct err *err);
+
+/* doorkeeper.c: the shield in front of IKE, as far as the configuration wants one and the kernel allows it. */
+void doorkeeper_open(struct agent *agent);
+void doorkeeper_attach(struct agent *agent, struct host_link *link);
+void doorkeeper_detach(struct host_link *link);
+void doorkeeper_tick(struct agent *agent, uint64_t now);
+void doorkeeper_status(struct agent *agent, struct status_shield *out);
 
 /* host.c */
 extern const struct netlink_events agent_netlink_events;

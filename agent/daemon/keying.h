@@ -13,6 +13,7 @@
 
 struct agent;
 struct config;
+struct ike_cookies;
 struct status;
 
 struct keying {
@@ -54,6 +55,8 @@ struct keying {
 	bool (*sticky)(void *arg, const struct hf_addr *remote);
 	void (*each_sticky)(void *arg, void (*see)(void *see_arg, const struct hf_addr *remote), void *see_arg);
 	bool (*forget)(void *arg, const struct hf_addr *remote);
+	/* What a shield in front of IKE needs to know, asked every second. May be NULL: then there is no shield. */
+	void (*cookies)(void *arg, struct ike_cookies *out, uint64_t now);
 	/* What it knows for `status`: the parts about IKE and discovery. May be NULL. */
 	void (*report)(void *arg, struct status *status);
 	/*

@@ -463,6 +463,11 @@ static void close_all(void *arg, struct agent *agent)
 	*negotiator = (struct negotiator){ 0 };
 }
 
+static void cookies(void *arg, struct ike_cookies *out, uint64_t now)
+{
+	ike_cookies(((struct negotiator *)arg)->ike, out, now);
+}
+
 const struct keying negotiator_keying = {
 	.open = open_all,
 	.close = close_all,
@@ -479,6 +484,7 @@ const struct keying negotiator_keying = {
 	.sticky = sticky,
 	.each_sticky = each_sticky,
 	.forget = forget,
+	.cookies = cookies,
 	.report = report,
 	.foresee = negotiator_foresee,
 	.problem = problem,

@@ -54,14 +54,14 @@ bool dp_probe_tcx(void)
 	return link >= 0;
 }
 
-static void link_path(char out[LINK_PATH_MAX], const struct hook *hook, int ifindex)
+static void link_path(char out[LINK_PATH_MAX], const char *hook, int ifindex)
 {
-	snprintf(out, LINK_PATH_MAX, LINK_DIR "/%s_%d", hook->name, ifindex);
+	snprintf(out, LINK_PATH_MAX, LINK_DIR "/%s_%d", hook, ifindex);
 }
 
-static int attach_tcx(const struct hook *hook, int prog, int ifindex)
+int dp_link_attach(const char *hook, int prog, int ifindex, int type, uint32_t flags)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = ATTACH_FIRST);
+	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = flags);
 	char path[LINK_PATH_MAX];
 	OWN_FD int link = -1;
 
@@ -74,12 +74,20 @@ static int attach_tcx(const struct hook *hook, int prog, int ifindex)
 		close(link);
 		unlink(path);
 	}
-	link = bpf_link_create(prog, ifindex, (enum bpf_attach_type)hook->tcx_type, &options);
+	link = bpf_link_create(prog, ifindex, (enum bpf_attach_type)type, &options);
 	if (link < 0)
 		return -errno;
 	if (mkdir(LINK_DIR, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	return bpf_obj_pin(link, path) < 0 ? -errno : 0;
+}
+
+void dp_link_detach(const char *hook, int ifindex)
+{
+	char path[LINK_PATH_MAX];
+
+	link_path(path, hook, ifindex);
+	unlink(path);
 }
 
 /*
@@ -135,15 +143,13 @@ static void detach_clsact(const struct hook *hook, int ifindex)
 
 static int attach(struct dataplane *dp, const struct hook *hook, int prog, int ifindex)
 {
-	return dp->tcx ? attach_tcx(hook, prog, ifindex) : attach_clsact(hook, prog, ifindex);
+	return dp->tcx ? dp_link_attach(hook->name, prog, ifindex, hook->tcx_type, ATTACH_FIRST)
+		       : attach_clsact(hook, prog, ifindex);
 }
 
 static void detach(const struct hook *hook, int ifindex)
 {
-	char path[LINK_PATH_MAX];
-
-	link_path(path, hook, ifindex);
-	unlink(path);
+	dp_link_detach(hook->name, ifindex);
 	detach_clsact(hook, ifindex);
 }
 
@@ -174,7 +180,7 @@ void dataplane_detach(struct dataplane *dp, int ifindex)
 	detach(&egress_hook, ifindex);
 }
 
-static void unlink_links(void)
+void dp_links_remove(const char *hook)
 {
 	DIR *dir = opendir(LINK_DIR);
 	const struct dirent *entry;
@@ -183,7 +189,7 @@ static void unlink_links(void)
 	if (!dir)
 		return;
 	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
+		if (entry->d_name[0] == '.' || strncmp(entry->d_name, hook, strlen(hook)) != 0)
 			continue;
 		snprintf(path, sizeof(path), LINK_DIR "/%s", entry->d_name);
 		if (unlink(path) < 0)
@@ -197,7 +203,7 @@ void dp_unload_links(void)
 {
 	struct if_nameindex *interfaces = if_nameindex();
 
-	unlink_links();
+	dp_links_remove("");
 	for (struct if_nameindex *each = interfaces; each && each->if_index; each++) {
 		detach_clsact(&ingress_hook, (int)each->if_index);
 		detach_clsact(&egress_hook, (int)each->if_index);

@@ -14,6 +14,7 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "holdfast/abi.h"
+#include "holdfast/shield.h"
 
 struct dataplane;
 
@@ -92,6 +93,29 @@ void dataplane_handoffs(struct dataplane *dp, bool pending);
 
 /* dataplane_answers tells the programs whether copies of DNS answers are wanted. */
 void dataplane_answers(struct dataplane *dp, bool wanted);
+
+/* ---- the shield in front of IKE ---- */
+
+/* Where a program of XDP runs: in the driver, or on the packet that the kernel has made of the frame. */
+enum dataplane_xdp { DATAPLANE_XDP_NONE, DATAPLANE_XDP_GENERIC, DATAPLANE_XDP_NATIVE };
+
+/* dataplane_shield_open loads the shield, on maps of an earlier agent where they fit. It lets everything pass before dataplane_shield_set. */
+int dataplane_shield_open(struct dataplane *dp, struct err *err);
+
+/* dataplane_shield_remove takes off and unpins what an earlier agent left. */
+void dataplane_shield_remove(void);
+
+/*
+ * dataplane_shield_attach puts it on an Ethernet interface, or replaces that of an earlier agent in place, and says how it runs there.
+ * -EBUSY when the interface has a program of somebody else, which stays.
+ */
+int dataplane_shield_attach(struct dataplane *dp, int ifindex, const char *name, enum dataplane_xdp *how,
+			    struct err *err);
+void dataplane_shield_detach(int ifindex);
+
+/* dataplane_shield_set gives it its orders; `set->version` is filled in here. */
+void dataplane_shield_set(struct dataplane *dp, const struct hf_shield_set *set);
+void dataplane_shield_see(struct dataplane *dp, struct hf_shield_state *state, struct hf_shield_count *sum);
 
 /* ---- events ---- */
 

@@ -59,6 +59,7 @@ struct dataplane {
 	uint32_t loose[DP_LOOSE_MAX]; /* indices of such queues, oldest first */
 	unsigned int loose_count;
 	uint64_t hold_age_ns;
+	struct shield *shield; /* NULL = there is none */
 	bool adopted, tcx;
 	bool swept;	       /* at least once */
 	uint64_t *audit_seen;  /* first pass of the audit: per slot, 1 + its time where it was suspect */
@@ -72,14 +73,28 @@ static inline void *dp_at(const struct dp_array *array, uint32_t index)
 
 extern const char *const dp_map_names[DP_MAPS];
 
+/* gatemap.c: sums the counters of the one value of a per-CPU array, all 64 bits wide; 0 when they cannot be read. */
+void dp_sum(int map, void *out, size_t size);
+
+/* load.c: libbpf's last warning. */
+const char *dp_libbpf_said(void);
+
+/* shield.c */
+void dp_shield_close(struct dataplane *dp);
+
 /* hold.c: closes the gaps that an agent left which died while it took packets off. */
 void dp_hold_recover(struct dataplane *dp);
 
 /* ring.c */
 int dp_ring_open(struct dataplane *dp, struct err *err);
 
-/* attach.c */
+/* attach.c: dp_link_attach puts the program on the interface through a pinned link, or into the link that is there. -errno. */
 bool dp_probe_tcx(void);
+int dp_link_attach(const char *hook, int prog, int ifindex, int type, uint32_t flags);
+void dp_link_detach(const char *hook, int ifindex);
+
+/* dp_links_remove takes off all links of a hook, "" for those of every hook. */
+void dp_links_remove(const char *hook);
 void dp_unload_links(void);
 
 #endif

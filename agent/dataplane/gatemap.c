@@ -162,20 +162,25 @@ void dataplane_answers(struct dataplane *dp, bool wanted)
 		dp->config->flags &= ~(uint32_t)HF_CONFIG_ANSWERS;
 }
 
-void dataplane_count(struct dataplane *dp, struct hf_count *out)
+void dp_sum(int map, void *out, size_t size)
 {
 	int cpus = libbpf_num_possible_cpus();
-	size_t words = sizeof(*out) / sizeof(uint64_t);
-	OWN_FREE uint64_t *values = calloc(cpus > 0 ? (size_t)cpus : 1, sizeof(*out));
-	uint64_t *sum = (uint64_t *)out;
+	size_t words = size / sizeof(uint64_t);
+	OWN_FREE uint64_t *values = calloc(cpus > 0 ? (size_t)cpus : 1, size);
+	uint64_t *sum = out;
 	uint32_t zero = 0;
 
-	memset(out, 0, sizeof(*out));
-	if (!values || cpus <= 0 || bpf_map_lookup_elem(dp->map[DP_COUNT], &zero, values) < 0)
+	memset(out, 0, size);
+	if (!values || cpus <= 0 || bpf_map_lookup_elem(map, &zero, values) < 0)
 		return;
 	for (int cpu = 0; cpu < cpus; cpu++)
 		for (size_t i = 0; i < words; i++)
 			sum[i] += values[(size_t)cpu * words + i];
+}
+
+void dataplane_count(struct dataplane *dp, struct hf_count *out)
+{
+	dp_sum(dp->map[DP_COUNT], out, sizeof(*out));
 }
 
 void dataplane_agent_count(struct dataplane *dp, struct hf_agent *out)

@@ -27,13 +27,18 @@ const char *const dp_map_names[DP_MAPS] = {
 	[DP_BUDGET] = "hf_budget", [DP_COUNT] = "hf_count",	  [DP_AGENT] = "hf_agent",   [DP_RING] = "hf_ring",
 };
 
+/* libbpf's last warning, which says more than an errno. One line, one thread. */
+static char libbpf_said[256];
+
 static void pin_path(char out[PIN_PATH_MAX], const char *name)
 {
 	snprintf(out, PIN_PATH_MAX, HF_PIN_DIR "/%s", name);
 }
 
-/* libbpf's last warning, which says more than an errno. One line, one thread. */
-static char libbpf_said[256];
+const char *dp_libbpf_said(void)
+{
+	return libbpf_said;
+}
 
 __attribute__((format(printf, 2, 0))) static int keep_warning(enum libbpf_print_level level, const char *format,
 							      va_list args)
@@ -293,6 +298,7 @@ void dataplane_close(struct dataplane *dp)
 	config = (struct dp_array){ (uint8_t *)dp->config, (size_t)sysconf(_SC_PAGESIZE), 0, 1 };
 	agent = (struct dp_array){ (uint8_t *)dp->agent, (size_t)sysconf(_SC_PAGESIZE), 0, 1 };
 	free(dp->audit_seen);
+	dp_shield_close(dp);
 	ring_buffer__free(dp->ring);
 	release_close(dp->release);
 	unmap_array(&config);
@@ -322,6 +328,7 @@ int dataplane_unload(struct err *err)
 
 	libbpf_set_print(keep_warning);
 	dp_unload_links();
+	dataplane_shield_remove();
 	for (int i = 0; i < DP_MAPS; i++) {
 		pin_path(path, dp_map_names[i]);
 		if (unlink(path) < 0 && errno != ENOENT)

@@ -13,10 +13,7 @@
 #include "ike/proposal.h"
 #include "ike/wire.h"
 
-#define COOKIE_SLOT_NS (COOKIE_LIFE_NS / 2)
-#define COOKIE_SLOTS 0x1000000u /* 24 bits of slots: four years */
-#define COOKIE_STAMP_LEN 4	/* version and time */
-#define COOKIE_HASH_LEN (COOKIE_LEN - COOKIE_STAMP_LEN)
+#define COOKIE_HASH_LEN (COOKIE_LEN - HF_COOKIE_STAMP_LEN)
 
 void cookie_rotate(struct cookie_jar *jar, const struct ike_host *host, uint64_t now)
 {
@@ -24,67 +21,61 @@ void cookie_rotate(struct cookie_jar *jar, const struct ike_host *host, uint64_t
 		return;
 	/* The first time the other secret is drawn as well: it counts as the former one, and must not be guessable zeros. */
 	if (!jar->rotate_ns)
-		host->random(host->arg, jar->secret[jar->version & 1], COOKIE_SECRET_LEN);
+		host->random(host->arg, &jar->secret[jar->version & 1], COOKIE_SECRET_LEN);
 	jar->version++;
-	host->random(host->arg, jar->secret[jar->version & 1], COOKIE_SECRET_LEN);
+	host->random(host->arg, &jar->secret[jar->version & 1], COOKIE_SECRET_LEN);
 	jar->rotate_ns = nstime_add(now, COOKIE_ROTATE_NS);
 }
 
-static uint32_t slot_of(uint64_t now)
-{
-	return (uint32_t)(now / COOKIE_SLOT_NS) & (COOKIE_SLOTS - 1);
-}
-
-/* HMAC-SHA-256(secret, version | time | Ni | address | port | SPIi), of which the first 16 octets count. */
-static int bake(uint8_t out[SHA256_LEN], const uint8_t secret[COOKIE_SECRET_LEN], const uint8_t stamp[COOKIE_STAMP_LEN],
+/* The hash under the secret that the stamp names. */
+static int bake(uint8_t out[COOKIE_HASH_LEN], const struct cookie_jar *jar, const uint8_t stamp[HF_COOKIE_STAMP_LEN],
 		const struct ike_path *path, const uint8_t spi_i[8], struct view ni)
 {
-	const uint8_t port_be[] = { (uint8_t)(path->remote_port >> 8), (uint8_t)path->remote_port };
-	const struct view parts[] = { view_of(stamp, COOKIE_STAMP_LEN), ni, VIEW_OF(path->remote.octet),
-				      VIEW_OF(port_be), view_of(spi_i, SPI_LEN) };
-	const struct prf *prf = prf_find(PRF_HMAC_SHA2_256);
+	struct hf_cookie_input input = {
+		.port = { (uint8_t)(path->remote_port >> 8), (uint8_t)path->remote_port },
+		.ni_len = { (uint8_t)(ni.len >> 8), (uint8_t)ni.len },
+		.addr = path->remote,
+	};
+	uint64_t hash;
 
-	if (!prf)
-		return -ENOTSUP;
-	return prf_of(prf, out, view_of(secret, COOKIE_SECRET_LEN), parts, 5);
+	if (ni.len > HF_COOKIE_NI_MAX)
+		return -EBADMSG;
+	memcpy(input.stamp, stamp, sizeof(input.stamp));
+	memcpy(input.spi_i, spi_i, SPI_LEN);
+	if (ni.len)
+		memcpy(input.ni, ni.at, ni.len);
+	hash = hf_cookie_hash(&jar->secret[stamp[0] & 1], &input, (uint32_t)ni.len);
+	memcpy(out, &hash, sizeof(hash));
+	return 0;
 }
 
 int cookie_make(uint8_t out[COOKIE_LEN], const struct cookie_jar *jar, const struct ike_path *path,
 		const uint8_t spi_i[8], struct view ni, uint64_t now)
 {
-	const uint32_t slot = slot_of(now);
-	const uint8_t stamp[COOKIE_STAMP_LEN] = { jar->version, (uint8_t)(slot >> 16), (uint8_t)(slot >> 8),
-						  (uint8_t)slot };
-	uint8_t hash[SHA256_LEN];
-	const int error = bake(hash, jar->secret[jar->version & 1], stamp, path, spi_i, ni);
+	uint8_t stamp[HF_COOKIE_STAMP_LEN], hash[COOKIE_HASH_LEN];
+	int error;
 
+	hf_cookie_stamp(stamp, jar->version, now);
+	error = bake(hash, jar, stamp, path, spi_i, ni);
 	if (error)
 		return error;
-	memcpy(out, stamp, COOKIE_STAMP_LEN);
-	memcpy(out + COOKIE_STAMP_LEN, hash, COOKIE_HASH_LEN);
+	memcpy(out, stamp, sizeof(stamp));
+	memcpy(out + sizeof(stamp), hash, sizeof(hash));
 	return 0;
 }
 
 int cookie_check(struct view cookie, const struct cookie_jar *jar, const struct ike_path *path, const uint8_t spi_i[8],
 		 struct view ni, uint64_t now)
 {
-	uint8_t hash[SHA256_LEN], version;
-	uint32_t slot, age;
+	uint8_t hash[COOKIE_HASH_LEN];
 	int error;
 
-	if (cookie.len != COOKIE_LEN)
+	if (cookie.len != COOKIE_LEN || !hf_cookie_is_fresh(cookie.at, jar->version, now))
 		return -EBADMSG;
-	version = cookie.at[0];
-	slot = (uint32_t)cookie.at[1] << 16 | (uint32_t)cookie.at[2] << 8 | cookie.at[3];
-	age = (slot_of(now) - slot) & (COOKIE_SLOTS - 1);
-	if ((version != jar->version && version != (uint8_t)(jar->version - 1)) || age > 1)
-		return -EBADMSG;
-	error = bake(hash, jar->secret[version & 1], cookie.at, path, spi_i, ni);
+	error = bake(hash, jar, cookie.at, path, spi_i, ni);
 	if (error)
 		return error;
-	return crypto_equal(view_of(hash, COOKIE_HASH_LEN), view_of(cookie.at + COOKIE_STAMP_LEN, COOKIE_HASH_LEN))
-		       ? 0
-		       : -EBADMSG;
+	return crypto_equal(VIEW_OF(hash), view_of(cookie.at + HF_COOKIE_STAMP_LEN, COOKIE_HASH_LEN)) ? 0 : -EBADMSG;
 }
 
 int crash_token_make(uint8_t out[CRASH_TOKEN_LEN], const uint8_t secret[32], const uint8_t spi_i[8],

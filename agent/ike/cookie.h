@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Stateless cookies (RFC 7296 2.6): version | HMAC-SHA-256(secret, version | time | Ni | address | port | SPIi), truncated. The same octets are
- * made by the XDP program later on, so the form is fixed here and in tests/vectors/cookie.json.
+ * Stateless cookies (RFC 7296 2.6), as holdfast/cookie.h defines them: the shield in BPF makes and checks the same ones.
  * And crash tokens (RFC 6290): HMAC-SHA-256(secret, SPIi | SPIr).
  */
 #ifndef IKE_COOKIE_H
@@ -10,15 +9,16 @@
 #include "base/bytes.h"
 #include "base/nstime.h"
 #include "base/secret.h"
+#include "holdfast/cookie.h"
 #include "ike/ike.h"
 
-#define COOKIE_LEN 20 /* 1 version, 3 time (seconds / 8, low 24 bits), 16 hash */
-#define COOKIE_SECRET_LEN 32
-#define COOKIE_LIFE_NS (16ull * NSTIME_S) /* at least 8 s, at most 16 */
+#define COOKIE_LEN HF_COOKIE_LEN
+#define COOKIE_SECRET_LEN HF_COOKIE_SECRET_LEN
+#define COOKIE_LIFE_NS (2 * HF_COOKIE_SLOT_NS) /* at least 8 s, at most 16 */
 #define COOKIE_ROTATE_NS (120ull * NSTIME_S)
 
 struct cookie_jar {
-	uint8_t secret[2][COOKIE_SECRET_LEN]; /* by version & 1 */
+	struct hf_cookie_secret secret[2]; /* by version & 1 */
 	uint8_t version;
 	uint64_t rotate_ns; /* when the next secret is due; 0 = at once */
 };

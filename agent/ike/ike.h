@@ -19,6 +19,7 @@
 #include "base/pool.h"
 #include "crypto/crypto.h"
 #include "holdfast/abi.h"
+#include "holdfast/cookie.h"
 
 /* ---- what the caller gives ---- */
 
@@ -278,6 +279,18 @@ uint64_t ike_deadline(const struct ike *ike);
 
 /* ike_next takes the oldest output off. False when there is none. */
 bool ike_next(struct ike *ike, struct ike_output *out);
+
+/* ---- a shield in front ---- */
+
+/* What a shield needs to demand and believe the same cookies (holdfast/cookie.h). Whoever holds one wipes it when done. */
+struct ike_cookies {
+	struct hf_cookie_secret secret[2]; /* by version & 1 */
+	uint8_t version;
+	bool demanded; /* from everybody, by the number of half-open SAs */
+};
+
+/* ike_cookies tells them, and takes a new secret when it is time; to be asked more often than that (COOKIE_ROTATE_NS). */
+void ike_cookies(struct ike *ike, struct ike_cookies *out, uint64_t now);
 
 /* ---- what can be seen ---- */
 

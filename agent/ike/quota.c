@@ -70,6 +70,19 @@ static void leave(struct table *table, const struct hf_addr *addr)
 	count_down(table, addr, SCOPE_SITE);
 }
 
+static bool is_cookie_demanded(const struct ike *ike)
+{
+	return ike->half_open + 1 >= ike->options.cookie_half_open;
+}
+
+void ike_cookies(struct ike *ike, struct ike_cookies *out, uint64_t now)
+{
+	cookie_rotate(&ike->jar, &ike->options.host, now);
+	memcpy(out->secret, ike->jar.secret, sizeof(out->secret));
+	out->version = ike->jar.version;
+	out->demanded = is_cookie_demanded(ike);
+}
+
 enum quota quota_ask(struct ike *ike, const struct ike_path *path, bool cookie_good)
 {
 	uint32_t source = count_of(&ike->sources, &path->remote, SCOPE_SOURCE);
@@ -77,8 +90,7 @@ enum quota quota_ask(struct ike *ike, const struct ike_path *path, bool cookie_g
 
 	/* Without a cookie the address may be a lie: refusing it would let a stranger lock out whom he names. */
 	if (!cookie_good)
-		return ike->half_open + 1 >= ike->options.cookie_half_open || source >= IKE_COOKIE_SOURCE ? QUOTA_COOKIE
-													  : QUOTA_PASS;
+		return is_cookie_demanded(ike) || source >= IKE_COOKIE_SOURCE ? QUOTA_COOKIE : QUOTA_PASS;
 	if (source >= IKE_SOURCE_MAX) {
 		ike->counts.refused_source++;
 		return QUOTA_REFUSE;

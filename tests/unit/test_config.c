@@ -201,6 +201,7 @@ static const struct mistake conf_mistakes[] = {
 	{ "[agent]\nmetrics = yes\n",
 	  "$D/holdfast.conf:2: metrics: \"yes\" is none: give off, 127.0.0.1:PORT, [::1]:PORT or an absolute path" },
 	{ "[agent]\nsandbox = no\n", "$D/holdfast.conf:2: sandbox = no is none: give on or off" },
+	{ "[agent]\nshield = auto\n", "$D/holdfast.conf:2: shield = auto is none: give on or off" },
 	{ "[agent]\nlog_level = loud\n",
 	  "$D/holdfast.conf:2: log_level = loud is none: give error, warn, info or debug" },
 	{ "[agent]\ninterfaces = eth0 averyveryverylong\n",
@@ -513,6 +514,7 @@ static void test_example(void **state)
 	assert_int_equal(config.interface_count, defaults.interface_count);
 	assert_int_equal(config.log_level, defaults.log_level);
 	assert_int_equal(config.resolvers_auto, defaults.resolvers_auto);
+	assert_int_equal(config.shield, defaults.shield);
 	assert_int_equal(config.policy.fallback, defaults.policy.fallback);
 	assert_int_equal(config.policy.count, 0);
 	for (int group = 0; group < HF_GROUP_COUNT; group++)

@@ -148,6 +148,42 @@ static void test_cookie_of_another(void **state)
 	duo_end(&duo);
 }
 
+/* What a shield in front is told is what the engine goes by: when everybody needs a cookie, and how one is made. */
+static void test_told_to_a_shield(void **state)
+{
+	struct hf_addr mine = v4(1), from;
+	struct ike_path path = { .remote = mine, .remote_port = 500 };
+	struct ike_cookies told, later;
+	struct cookie_jar jar = { 0 };
+	uint8_t cookie[COOKIE_LEN];
+	struct view request;
+	struct chain chain;
+
+	(void)state;
+	duo_start(&duo, roomy);
+	for (uint32_t i = 0; i < IKE_COOKIE_HALF_OPEN; i++) {
+		ike_cookies(duo.host[1].ike, &told, duo.now);
+		assert_int_equal(told.demanded, i + 1 == IKE_COOKIE_HALF_OPEN);
+		from = v4(1000 + i);
+		assert_int_equal(ask(&from, i, VIEW_NONE).len != 0, told.demanded);
+	}
+	jar.version = told.version;
+	memcpy(jar.secret, told.secret, sizeof(jar.secret));
+	request = hostile_init(&duo, 7, KE_X25519, VIEW_NONE);
+	assert_int_equal(chain_parse(&chain, request.at[16], view_of(request.at + HEADER_LEN, request.len - HEADER_LEN),
+				     false),
+			 0);
+	assert_int_equal(cookie_make(cookie, &jar, &path, request.at, chain.payload[SLOT_NONCE], duo.now), 0);
+	assert_int_equal(ask(&mine, 7, VIEW_OF(cookie)).len, 0);
+	assert_int_equal(duo_counts(&duo, 1).half_open, IKE_COOKIE_HALF_OPEN);
+	/* Asking is enough to have a new secret when it is time; the one before stays good. */
+	duo.now += COOKIE_ROTATE_NS;
+	ike_cookies(duo.host[1].ike, &later, duo.now);
+	assert_int_equal(later.version, (uint8_t)(told.version + 1));
+	assert_memory_equal(&later.secret[told.version & 1], &told.secret[told.version & 1], sizeof(told.secret[0]));
+	duo_end(&duo);
+}
+
 /* ---- per source, per site, in all ---- */
 
 static unsigned int fill(struct hf_addr (*name)(unsigned int i), unsigned int tries)
@@ -451,15 +487,11 @@ static void test_errors_per_site(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cookies_under_load),
-		cmocka_unit_test(test_cookie_of_another),
-		cmocka_unit_test(test_per_source_and_site),
-		cmocka_unit_test(test_half_open_life),
-		cmocka_unit_test(test_lazy_derivation),
-		cmocka_unit_test(test_work_budget),
-		cmocka_unit_test(test_cve_2016_5361_amplification),
-		cmocka_unit_test(test_errors_per_second),
-		cmocka_unit_test(test_errors_per_site),
+		cmocka_unit_test(test_cookies_under_load), cmocka_unit_test(test_cookie_of_another),
+		cmocka_unit_test(test_told_to_a_shield),   cmocka_unit_test(test_per_source_and_site),
+		cmocka_unit_test(test_half_open_life),	   cmocka_unit_test(test_lazy_derivation),
+		cmocka_unit_test(test_work_budget),	   cmocka_unit_test(test_cve_2016_5361_amplification),
+		cmocka_unit_test(test_errors_per_second),  cmocka_unit_test(test_errors_per_site),
 	};
 
 	return cmocka_run_group_tests(tests, hostile_setup, NULL);

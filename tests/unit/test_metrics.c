@@ -76,6 +76,7 @@ static json_t *full_status(json_int_t *last)
 	status.interface_count = 2;
 	status.keying.present = true;
 	status.keying.key = "";
+	status.shield.present = true;
 	status.keying.directory_expires_s = 9;
 	json = status_json(&status);
 	assert_non_null(json);

@@ -32,6 +32,7 @@ static const struct {
 	{ "feature", feature_main, "NAME: does this kernel have it (bpf_tc ringbuf tcx jit)" },
 	{ "now", now_main, "CLOCK_MONOTONIC in nanoseconds" },
 	{ "forge", forge_main, "--src ADDRESS: answer every IKE request with forged refusals" },
+	{ "strangers", strangers_main, "ADDRESS --src FIRST: IKE_SA_INIT requests in the names of many sites" },
 	{ "tun", tun_main, "NAME PID PID FILE.pcap: a cable between tun devices of two hosts, recorded" },
 	{ "hold", hold_main, "READY-FILE: be the namespaces of one lab host" },
 };

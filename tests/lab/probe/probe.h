@@ -107,6 +107,7 @@ int flood_main(int argc, char **argv);
 int feature_main(int argc, char **argv);
 int hold_main(int argc, char **argv);
 int forge_main(int argc, char **argv);
+int strangers_main(int argc, char **argv);
 int tun_main(int argc, char **argv);
 
 #endif

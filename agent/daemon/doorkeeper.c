@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The shield in front of IKE (bpf/shield.bpf.c): loaded when the configuration wants it, put on Ethernet interfaces, given its orders
+ * and the engine's secrets every second, and said when it goes up or down. Nothing here is needed for the gate: where the
+ * shield cannot be, the engine's own thresholds stand alone, and that is said.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "core/limits.h"
+#include "daemon/internal.h"
+#include "daemon/keying.h"
+#include "ike/ike.h"
+
+static const char *const xdp_names[] = {
+	[DATAPLANE_XDP_NONE] = "none",
+	[DATAPLANE_XDP_GENERIC] = "generic",
+	[DATAPLANE_XDP_NATIVE] = "native",
+};
+
+static struct hf_shield_rate rate(unsigned int burst, unsigned int per_second)
+{
+	uint64_t span = NSTIME_S / per_second;
+
+	return (struct hf_shield_rate){ .span_ns = span, .burst_ns = burst * span };
+}
+
+#define RATE(name) rate(LIMIT_SHIELD_##name##_BURST, LIMIT_SHIELD_##name##_RATE)
+
+static void give_orders(struct agent *agent, uint64_t now)
+{
+	struct hf_shield_set set = {
+		.source = RATE(SOURCE),
+		.site = RATE(SITE),
+		.all = RATE(ALL),
+		.proven_source = RATE(PROVEN_SOURCE),
+		.proven_site = RATE(PROVEN_SITE),
+		.odd = RATE(ODD),
+	};
+	struct ike_cookies cookies;
+
+	agent->keying->cookies(agent->keying_arg, &cookies, now);
+	if (cookies.demanded)
+		agent->demand_until_ns = now + LIMIT_SHIELD_DEMAND_NS;
+	set.demand = now < agent->demand_until_ns;
+	set.secret_version = cookies.version;
+	memcpy(set.secret, cookies.secret, sizeof(set.secret));
+	dataplane_shield_set(agent->dp, &set);
+	secret_wipe(&cookies, sizeof(cookies));
+	secret_wipe(&set.secret, sizeof(set.secret));
+}
+
+void doorkeeper_open(struct agent *agent)
+{
+	struct err err = ERR_NONE;
+
+	if (!agent->config.shield || !agent->keying->cookies) {
+		dataplane_shield_remove(); /* an earlier agent's */
+		return;
+	}
+	if (dataplane_shield_open(agent->dp, &err) < 0) {
+		log_warn("%s; IKE goes without it", err.text);
+		return;
+	}
+	agent->shielded = true;
+	give_orders(agent, agent_now());
+}
+
+void doorkeeper_attach(struct agent *agent, struct host_link *link)
+{
+	struct err err = ERR_NONE;
+
+	if (!agent->shielded || !link->ethernet)
+		return;
+	if (dataplane_shield_attach(agent->dp, link->ifindex, link->name, &link->shield, &err) < 0)
+		log_warn("%s", err.text);
+	else
+		log_info("interface %s: IKE is shielded (%s XDP)", link->name, xdp_names[link->shield]);
+}
+
+void doorkeeper_detach(struct host_link *link)
+{
+	if (link->shield != DATAPLANE_XDP_NONE)
+		dataplane_shield_detach(link->ifindex);
+	link->shield = DATAPLANE_XDP_NONE;
+}
+
+/* For `watch`: under the address whose request was one too many, which may be forged. */
+static void say(struct agent *agent, bool demanded, const struct hf_addr *raised_by,
+		const struct hf_shield_count *count, uint64_t now)
+{
+	struct hf_pair pair = { { { 0 } }, { { 0 } } };
+
+	if (!demanded)
+		pair.remote = *raised_by;
+	if (!agent->shield_up)
+		journal_write(agent->journal, &pair, "shield", now,
+			      "down: %llu were asked for a cookie, %llu brought it",
+			      (unsigned long long)count->cookies_sent, (unsigned long long)count->cookies_good);
+	else
+		journal_write(agent->journal, &pair, "shield", now, "up, everybody brings a cookie: too many %s",
+			      demanded ? "half-open SAs" : "requests a second; this sender may be forged");
+	log_info("shield in front of IKE: %s", agent->shield_up ? "up" : "down");
+}
+
+void doorkeeper_tick(struct agent *agent, uint64_t now)
+{
+	struct hf_shield_state state;
+	struct hf_shield_count count;
+	bool up;
+
+	if (!agent->shielded)
+		return;
+	give_orders(agent, now);
+	dataplane_shield_see(agent->dp, &state, &count);
+	up = now < agent->demand_until_ns || now < state.up_until_ns;
+	if (up == agent->shield_up)
+		return;
+	agent->shield_up = up;
+	say(agent, now < agent->demand_until_ns, &state.raised_by, &count, now);
+}
+
+void doorkeeper_status(struct agent *agent, struct status_shield *out)
+{
+	struct hf_shield_state state;
+
+	if (!agent->shielded)
+		return;
+	out->present = true;
+	dataplane_shield_see(agent->dp, &state, &out->count);
+	out->up = agent_now() < agent->demand_until_ns || agent_now() < state.up_until_ns;
+	for (size_t i = 0; i < agent->link_count; i++) {
+		const struct host_link *link = &agent->links[i];
+
+		if (!link->attached || !link->ethernet)
+			continue;
+		out->where[out->where_count].interface = link->name;
+		out->where[out->where_count++].how = xdp_names[link->shield];
+	}
+}
