@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Configuration, see config.h. inih splits lines; it is fed through a reader of ours that counts them (the
- * library is commonly built without line numbers), knows the sections, and takes off indentation, which inih
- * would read as the continuation of the line before.
+ * Configuration, see config.h. inih splits lines; it is fed through a reader of ours that counts them (the library is commonly built
+ * without line numbers), knows the sections, and takes off indentation, which inih would read as the continuation of the line before.
  */
 #include "daemon/config.h"
 
