@@ -62,8 +62,7 @@ on b mv /etc/holdfast/key.next /etc/holdfast/key.pem
 kill -HUP "$(pid_of agent-b)"
 is_next() { [ "$(proved)" != "$first" ]; }
 wait_for 100 is_next || fail "no SAs with the next key: $(on a "$HOLDFAST" explain "$(addr b)")"
-replaced() { [[ $(<"$WORK/agent-a.log") == *'have taken the place of those of its last one'* ]]; }
-wait_for 60 replaced || fail "the old SAs stand: $(on a "$HOLDFAST" peers "$(addr b)")"
+wait_for 60 dns_says agent-a 'have taken the place of those of its last one' || fail "the old SAs stand: $(on a "$HOLDFAST" peers "$(addr b)")"
 gone() { ! grep -qF "$sas" <<<"$(spis_to a b)"; }
 wait_for 60 gone || fail "the old SAs stand: $(spis_to a b)"
 
@@ -81,8 +80,7 @@ third=$(on b sh -c 'openssl genpkey -algorithm ed25519 -outform DER | openssl pk
 drop_key "$next"
 dns_add 10.in-addr.arpa "$(rev4 "$(addr b)"). 60 IPSECKEY 10 0 4 . $third"
 dns_serve 10.in-addr.arpa
-ended() { [[ $(<"$WORK/agent-a.log") == *'the peer has not used its next key in time'* ]]; }
-wait_for 400 ended || fail "the SAs stand: $(on a "$HOLDFAST" explain "$(addr b)")"
+wait_for 400 dns_says agent-a 'the peer has not used its next key in time' || fail "the SAs stand: $(on a "$HOLDFAST" explain "$(addr b)")"
 out=$(on a "$HFPROBE" udp "$(addr b)" --count 1 --wait-ms 3000 2>&1) || true
 check_eq "$(json "$out" received)" 0 "answers from b with a key that is not in the DNS"
 has_secure a 0 || fail "a new SA with an old key: $(on a "$HOLDFAST" peers "$(addr b)")"
