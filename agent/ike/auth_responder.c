@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "ike/auth.h"
 
 static void refuse(struct ike *ike, struct sa *sa, enum ike_reason reason, uint64_t now)
@@ -135,6 +136,25 @@ static void respond(struct ike *ike, struct sa *sa, struct kid *kid, uint64_t no
 	sa_schedule(ike, sa);
 }
 
+/*
+ * IDr of the request: which of our identities the initiator means (RFC 7296 1.2). Its packets' destination is as true a name of
+ * ours as the one that we would choose, and some know no other.
+ */
+static int take_asked_id(struct ike *ike, struct sa *sa, const struct chain *chain)
+{
+	struct work *work = sa_work(ike, sa);
+	struct id id;
+	size_t len;
+	const uint8_t *octets = addr_octets(&sa->path.local, &len);
+
+	if (work->own_id_type || sa->auth == IKE_AUTH_NULL || !chain_has(chain, SLOT_IDR) ||
+	    id_parse(&id, chain->payload[SLOT_IDR]) || id.type != (len == 4 ? ID_IPV4_ADDR : ID_IPV6_ADDR) ||
+	    !view_equal(id.data, view_of(octets, len)))
+		return 0;
+	work->own_id_type = id.type;
+	return blob_set(ike, &work->own_id, id.data);
+}
+
 void auth_on_responder_answer(struct ike *ike, struct sa *sa, uint64_t now)
 {
 	struct work *work = sa_work(ike, sa);
@@ -150,6 +170,8 @@ void auth_on_responder_answer(struct ike *ike, struct sa *sa, uint64_t now)
 	rc = auth_verify(ike, sa, &chain, &id);
 	if (!rc && sa->auth == IKE_AUTH_NULL && !quota_null(ike, sa))
 		rc = -ENOBUFS;
+	if (!rc)
+		rc = take_asked_id(ike, sa, &chain);
 	if (rc) {
 		refuse(ike, sa, rc == -EBADMSG ? IKE_AUTH_FAILED : IKE_OUR_TROUBLE, now);
 		return;

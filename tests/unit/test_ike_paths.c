@@ -370,6 +370,25 @@ static void test_ipv6(void **state)
 	whole_life();
 }
 
+/* The initiator knows the responder by its address only, and says so (IDr): then that is who answers; another address nobody answers for. */
+static void test_asked_by_address(void **state)
+{
+	static const uint8_t elsewhere[4] = { 192, 0, 2, 77 };
+	size_t len;
+
+	(void)state;
+	duo_start(&duo, NULL);
+	duo.host[0].answer.peer =
+		(struct ike_identity){ ID_IPV4_ADDR, view_of(addr_octets(&duo.host[1].addr, &len), 4) };
+	whole_life();
+	duo_start(&duo, NULL);
+	duo.host[0].answer.peer = (struct ike_identity){ ID_IPV4_ADDR, VIEW_OF(elsewhere) };
+	duo_connect(&duo, 0);
+	duo_run(&duo);
+	assert_int_equal(duo.host[0].ups, 0);
+	duo_end(&duo);
+}
+
 /* ---- IKE_INTERMEDIATE (RFC 9242, 9370) ---- */
 
 static void test_intermediate(void **state)
@@ -568,6 +587,7 @@ int main(void)
 		cmocka_unit_test(test_child_ciphers),
 		cmocka_unit_test(test_perfect_forward_secrecy),
 		cmocka_unit_test(test_ipv6),
+		cmocka_unit_test(test_asked_by_address),
 		cmocka_unit_test(test_intermediate),
 		cmocka_unit_test(test_intermediate_one_side),
 		cmocka_unit_test(test_intermediate_again),
