@@ -18,6 +18,9 @@ hosts=()
 for ((i = 1; i <= n; i++)); do hosts+=("h$i"); done
 # All frames of all hosts pass this one queue, and each question for a neighbour once per port: what finds it full is lost in the lab.
 { echo 100000 >/proc/sys/net/core/netdev_max_backlog; } 2>/dev/null || true
+# And all hosts share the kernel's one table of neighbours: beyond 1,024 a packet whose next hop finds no room is dropped before anything
+# of ours has seen it.
+for i in 3 2 1; do { echo 65536 >/proc/sys/net/ipv4/neigh/default/gc_thresh$i; } 2>/dev/null || true; done
 lan "${hosts[@]}"
 
 desk=$WORK/desk
