@@ -60,10 +60,4 @@ ok "Child SAs and IKE SAs"
 [[ $(on a ip xfrm state) == *"sel src ${BEHIND[0]}/32 dst $(addr a)/32"* ]] || fail "its inbound SA is for more than the host: $(on a ip xfrm state)"
 
 capture_stop
-judge --pair "$(addr a)" "$(addr g)" --expect 'marker=0,clear=0,esp>=80,espdup=0'
-judge --pair "$(addr6 a)" "$(addr6 g)" --expect 'marker=0,clear=0,esp>=60,espdup=0'
-for to in "${BEHIND[@]}"; do
-	from=$(addr a)
-	[[ $to != *:* ]] || from=$(addr6 a)
-	judge --pair "$from" "$to" --expect 'marker=0,clear=0,esp=0,ike=0'
-done
+sealed_to_gateway 80 60

@@ -63,10 +63,4 @@ wait_for 20 has_secure a 0 || fail "still secure: $(on a "$HOLDFAST" peers)"
 [ -z "$(on a ip xfrm state)" ] || fail "SAs were left: $(on a ip xfrm state)"
 ok "refused, and said so"
 capture_stop
-judge --pair "$(addr a)" "$(addr g)" --expect 'marker=0,clear=0,esp>=60,espdup=0'
-judge --pair "$(addr6 a)" "$(addr6 g)" --expect 'marker=0,clear=0,esp>=60,espdup=0'
-for to in "${BEHIND[@]}"; do
-	from=$(addr a)
-	[[ $to != *:* ]] || from=$(addr6 a)
-	judge --pair "$from" "$to" --expect 'marker=0,clear=0,esp=0,ike=0'
-done
+sealed_to_gateway 60 60
