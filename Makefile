@@ -262,10 +262,11 @@ sim: $(SIM_PROGS)
 	@nice $(B)/tests/sim/explore --deep
 
 # make mesh HOSTS=20 RUNS=20: the scenario of that name, larger and more often than `make check` has the time for.
-HOSTS ?= 20
-RUNS  ?= 1
+HOSTS    ?= 20
+RUNS     ?= 1
+HOLD_AGE ?= 10
 mesh: lab
-	@LAB_HOSTS=$(HOSTS) LAB_ROUNDS=$(RUNS) tests/lab/run --out $(B)/mesh --timeout $$((300 + 3 * $(HOSTS) * $(HOSTS) + 60 * $(RUNS))) tests/net/mesh.sh && tail -1 $(B)/mesh/mesh.log
+	@LAB_HOSTS=$(HOSTS) LAB_ROUNDS=$(RUNS) LAB_HOLD_AGE=$(HOLD_AGE) tests/lab/run --out $(B)/mesh --timeout $$((300 + 3 * $(HOSTS) * $(HOSTS) + 60 * $(RUNS))) tests/net/mesh.sh && tail -1 $(B)/mesh/mesh.log
 
 demo: lab
 	@tests/demo
