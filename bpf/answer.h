@@ -59,7 +59,7 @@ static __always_inline bool hand_over(struct __sk_buff *skb, const struct packet
 	answer = bpf_ringbuf_reserve(&hf_ring, sizeof(*answer), 0);
 	if (!answer)
 		return false;
-	answer->event = event_of(skb, HF_EVENT_ANSWER, &packet->pair, HF_GROUP_CLEAR, now);
+	answer->event = event_of(skb->ifindex, HF_EVENT_ANSWER, &packet->pair, HF_GROUP_CLEAR, now);
 	answer->whole = len;
 	/* As in report_denied. */
 	len = len < HF_ANSWER_DATA ? len : HF_ANSWER_DATA;

@@ -6,7 +6,7 @@
 #ifndef HF_COUNT_H
 #define HF_COUNT_H
 
-#include "maps.h"
+#include "gate_maps.h"
 
 static __always_inline struct hf_count *counters(void)
 {

@@ -7,7 +7,7 @@
 #ifndef HF_EXEMPT_H
 #define HF_EXEMPT_H
 
-#include "maps.h"
+#include "gate_maps.h"
 #include "parse.h"
 
 #define PORT_DNS 53
@@ -144,23 +144,27 @@ static __always_inline bool is_esp_too_big(struct __sk_buff *skb, const struct p
 	       port == bpf_htons(PORT_IKE_NATT);
 }
 
+/* By its addresses alone. `remote`: what hf_exempt says of the remote one. */
+static __always_inline bool is_exempt_pair(const struct packet *packet, const struct hf_exempt *remote, bool out)
+{
+	const struct hf_exempt *own;
+
+	if (is_link_scope(packet, out) || (remote && remote->flags & (HF_EXEMPT_OWN | HF_EXEMPT_BROADCAST)))
+		return true;
+	if (out)
+		return false;
+	own = bpf_map_lookup_elem(&hf_exempt, &packet->pair.local);
+	return own && own->flags & HF_EXEMPT_BROADCAST;
+}
+
 /* is_exempt needs packet_find_upper to have run. */
 static __always_inline bool is_exempt(struct __sk_buff *skb, const struct packet *packet, bool out)
 {
-	const struct hf_exempt *exempt;
+	const struct hf_exempt *exempt = bpf_map_lookup_elem(&hf_exempt, &packet->pair.remote);
 	struct ports ports;
 
-	if (is_link_scope(packet, out) || is_neighbour_discovery(skb, packet))
+	if (is_exempt_pair(packet, exempt, out) || is_neighbour_discovery(skb, packet))
 		return true;
-	exempt = bpf_map_lookup_elem(&hf_exempt, &packet->pair.remote);
-	if (exempt && exempt->flags & (HF_EXEMPT_OWN | HF_EXEMPT_BROADCAST))
-		return true;
-	if (!out) {
-		const struct hf_exempt *own = bpf_map_lookup_elem(&hf_exempt, &packet->pair.local);
-
-		if (own && own->flags & HF_EXEMPT_BROADCAST)
-			return true;
-	}
 	if (packet->proto != IPPROTO_UDP && packet->proto != IPPROTO_TCP)
 		return !out && is_esp_too_big(skb, packet);
 	if (!load_ports(skb, packet, &ports, out))

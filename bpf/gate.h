@@ -6,7 +6,7 @@
 #ifndef HF_GATE_H
 #define HF_GATE_H
 
-#include "maps.h"
+#include "gate_maps.h"
 
 /* The agent always writes 0.0.0.0/0 and ::/0; a trie without them belongs to an agent that never came up: closed. */
 static __always_inline enum hf_group policy_group(const struct hf_addr *remote)

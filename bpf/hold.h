@@ -11,6 +11,7 @@
 
 #include <linux/errno.h>
 
+#include "maps.h"
 #include "report.h"
 
 #define SEARCH_MAX 64 /* slots or queues looked at; at 90 % in use the search fails once in a thousand */

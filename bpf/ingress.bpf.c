@@ -3,10 +3,10 @@
  * TC ingress: a clear packet from a peer that must seal does not arrive. ESP passes to XFRM. In transport mode the
  * decrypted packet does not come by here again; in tunnel mode it does, and is known by its XFRM state.
  */
+#include "admit.h"
 #include "answer.h"
 #include "count.h"
 #include "exempt.h"
-#include "gate.h"
 #include "report.h"
 
 char hf_license[] SEC("license") = "Dual BSD/GPL";
@@ -36,41 +36,6 @@ static __always_inline bool was_sealed(struct __sk_buff *skb, const struct packe
 		return state.family == FAMILY_INET && state.remote_ipv4 == remote[3];
 	return state.family == FAMILY_INET6 && state.remote_ipv6[0] == remote[0] && state.remote_ipv6[1] == remote[1] &&
 	       state.remote_ipv6[2] == remote[2] && state.remote_ipv6[3] == remote[3];
-}
-
-enum admit {
-	ADMIT,
-	ADMIT_SEALED_ONLY,
-	ADMIT_NOTHING,
-};
-
-static __always_inline enum admit admit_by_group(enum hf_group group)
-{
-	switch (group) {
-	case HF_GROUP_CLEAR:
-	case HF_GROUP_CLEAR_OR_PRIVATE:
-	case HF_GROUP_PRIVATE_OR_CLEAR:
-		return ADMIT;
-	case HF_GROUP_PRIVATE:
-		return ADMIT_SEALED_ONLY;
-	default:
-		return ADMIT_NOTHING;
-	}
-}
-
-static __always_inline enum admit admit_by_verdict(const struct hf_gate *gate)
-{
-	switch (gate->verdict) {
-	case HF_VERDICT_CLEAR:
-		return ADMIT;
-	case HF_VERDICT_HOLD:
-		return admit_by_group(gate->group);
-	case HF_VERDICT_SECURE:
-		return gate->flags & HF_GATE_IN_CLEAR ? ADMIT : ADMIT_SEALED_ONLY;
-	case HF_VERDICT_BLOCK:
-		break;
-	}
-	return ADMIT_NOTHING;
 }
 
 /*
@@ -127,7 +92,7 @@ int hf_ingress(struct __sk_buff *skb)
 		return esp(skb, &packet);
 	report_answer(skb, &packet);
 	gate = gate_find(&packet.pair, &copy);
-	admit = gate ? admit_by_verdict(gate) : admit_by_group(policy_group(&packet.pair.remote));
+	admit = admit_pair(&packet.pair, gate);
 	if (admit == ADMIT) {
 		COUNT(in_pass);
 		return ACT_PASS;
@@ -149,5 +114,7 @@ int hf_ingress(struct __sk_buff *skb)
 		return ACT_PASS;
 	}
 	COUNT(in_drop_clear);
+	if (gate)
+		report_clear(skb->ifindex, &packet.pair, gate->group);
 	return ACT_DROP;
 }

@@ -1,31 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Every map of the datapath. The agent sets sizes and pin paths before it loads; what is here are the
- * defaults. Arrays are mmapable: the agent reads and frees held packets without a system call, and a
- * restarted agent finds everything as it was.
+ * Every map of the datapath: those of gate_maps.h and what holds packets. Arrays are mmapable: the agent reads and frees held packets
+ * without a system call, and a restarted agent finds everything as it was.
  */
 #ifndef HF_MAPS_H
 #define HF_MAPS_H
 
-#include "common.h"
-#include "exempt_map.h"
-
-/* Remote prefix -> group. Longest match wins; the agent always writes 0.0.0.0/0 and ::/0. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__type(key, struct hf_prefix);
-	__type(value, struct hf_rule);
-	__uint(max_entries, HF_POLICY_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-} hf_policy SEC(".maps");
-
-/* Pair -> verdict. Preallocated, so that a verdict can be written whatever the memory pressure. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, struct hf_pair);
-	__type(value, struct hf_gate);
-	__uint(max_entries, HF_GATE_DEFAULT);
-} hf_gate SEC(".maps");
+#include "gate_maps.h"
 
 /* Pair -> the queue its packets wait in. */
 struct {
@@ -59,41 +40,6 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 } hf_slot_big SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__type(key, __u32);
-	__type(value, struct hf_config);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-} hf_config SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__type(key, __u32);
-	__type(value, struct hf_budget);
-	__uint(max_entries, 1);
-} hf_budget SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__type(key, __u32);
-	__type(value, struct hf_count);
-	__uint(max_entries, 1);
-} hf_count SEC(".maps");
-
-/* The programs' own: the time at the last tick that this CPU looked. */
-struct hf_clock {
-	__u64 jiffies;
-	__u64 ns;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__type(key, __u32);
-	__type(value, struct hf_clock);
-	__uint(max_entries, 1);
-} hf_clock SEC(".maps");
-
 /* No program touches it; it is here so that it is made, pinned and typed like the others. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -102,11 +48,6 @@ struct {
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_MMAPABLE);
 } hf_agent SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, HF_RING_BYTES);
-} hf_ring SEC(".maps");
 
 /*
  * Constants of one load, which the verifier knows: the sizes the arrays were made with, and how the program

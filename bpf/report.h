@@ -9,10 +9,10 @@
 #include "count.h"
 #include "parse.h"
 
-static __always_inline struct hf_event event_of(const struct __sk_buff *skb, enum hf_event_type type,
-						const struct hf_pair *pair, enum hf_group group, __u64 now)
+static __always_inline struct hf_event event_of(__u32 ifindex, enum hf_event_type type, const struct hf_pair *pair,
+						enum hf_group group, __u64 now)
 {
-	return (struct hf_event){ .type = type, .time_ns = now, .pair = *pair, .group = group, .ifindex = skb->ifindex };
+	return (struct hf_event){ .type = type, .time_ns = now, .pair = *pair, .group = group, .ifindex = ifindex };
 }
 
 static __always_inline void report_queue(struct __sk_buff *skb, struct hf_queue *queue, __u32 index,
@@ -28,7 +28,7 @@ static __always_inline void report_queue(struct __sk_buff *skb, struct hf_queue 
 		COUNT(events_lost);
 		return;
 	}
-	*event = event_of(skb, type, &queue->pair, group, bpf_ktime_get_ns());
+	*event = event_of(skb->ifindex, type, &queue->pair, group, bpf_ktime_get_ns());
 	event->queue = index;
 	bpf_ringbuf_submit(event, 0);
 	COUNT(events);
@@ -47,6 +47,7 @@ static __always_inline struct hf_budget *budget_of(__u64 now)
 		write_once(budget->denied, 0);
 		write_once(budget->unreadable, 0);
 		write_once(budget->answers, 0);
+		write_once(budget->clear, 0);
 	}
 	return budget;
 }
@@ -64,6 +65,13 @@ static __always_inline bool take_unreadable(__u64 now)
 	struct hf_budget *budget = budget_of(now);
 
 	return budget && fetch_add(&budget->unreadable, 1) < HF_UNREADABLE_PER_SECOND;
+}
+
+static __always_inline bool take_clear(__u64 now)
+{
+	struct hf_budget *budget = budget_of(now);
+
+	return budget && fetch_add(&budget->clear, 1) < HF_CLEAR_PER_SECOND;
 }
 
 /* Events that packets wait for keep half of the ring. */
@@ -86,7 +94,7 @@ static __always_inline void report_denied(struct __sk_buff *skb, const struct pa
 	denied = bpf_ringbuf_reserve(&hf_ring, sizeof(*denied), 0);
 	if (!denied)
 		return;
-	denied->event = event_of(skb, HF_EVENT_DENIED, &packet->pair, group, now);
+	denied->event = event_of(skb->ifindex, HF_EVENT_DENIED, &packet->pair, group, now);
 	denied->mark = skb->mark;
 
 	/* 6.1's verifier needs the mask after a barrier: clang folds the comparison away otherwise. */
@@ -99,20 +107,38 @@ static __always_inline void report_denied(struct __sk_buff *skb, const struct pa
 	COUNT(events);
 }
 
-/* report_unreadable tells the agent that the peer of a pair sends ESP that nothing here can open. */
-static __always_inline void report_unreadable(struct __sk_buff *skb, const struct packet *packet, enum hf_group group)
+/* An event that nothing waits for. */
+static __always_inline void report_pair(__u32 ifindex, enum hf_event_type type, const struct hf_pair *pair,
+					enum hf_group group, __u64 now)
 {
 	struct hf_event *event;
-	__u64 now = bpf_ktime_get_ns();
 
-	if (!take_unreadable(now) || !ring_has_room())
+	if (!ring_has_room())
 		return;
 	event = bpf_ringbuf_reserve(&hf_ring, sizeof(*event), 0);
 	if (!event)
 		return;
-	*event = event_of(skb, HF_EVENT_UNREADABLE, &packet->pair, group, now);
+	*event = event_of(ifindex, type, pair, group, now);
 	bpf_ringbuf_submit(event, 0);
 	COUNT(events);
+}
+
+/* report_unreadable tells the agent that the peer of a pair sends ESP that nothing here can open. */
+static __always_inline void report_unreadable(struct __sk_buff *skb, const struct packet *packet, enum hf_group group)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (take_unreadable(now))
+		report_pair(skb->ifindex, HF_EVENT_UNREADABLE, &packet->pair, group, now);
+}
+
+/* report_clear tells it that a packet in clear from the peer of a decided pair was dropped, for who asks why nothing arrives. */
+static __always_inline void report_clear(__u32 ifindex, const struct hf_pair *pair, enum hf_group group)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (take_clear(now))
+		report_pair(ifindex, HF_EVENT_CLEAR, pair, group, now);
 }
 
 #endif

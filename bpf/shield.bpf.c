@@ -3,10 +3,13 @@
  * XDP: the shield in front of IKE. What strangers send before anything is known of them costs the host as little as can be: what
  * the engine would throw away is thrown away here, and above the agent's rates an IKE_SA_INIT request is answered here with a cookie
  * (RFC 7296 2.6) and passes only with a good one. Whatever names a responder's SPI is never touched; whatever is no IKE
- * message to this host passes.
+ * message to this host passes,
+ * but for clear text that may not come in, where that can be told here.
  */
 #include "shield_answer.h"
+#include "shield_door.h"
 #include "shield_meter.h"
+#include "shield_spread.h"
 
 char hf_license[] SEC("license") = "Dual BSD/GPL";
 
@@ -118,13 +121,31 @@ static __always_inline int message(struct xdp_md *ctx, const struct frame *frame
 	return request(ctx, set, state, frame, &ike);
 }
 
+static __always_inline int judge(struct xdp_md *ctx, bool in_driver)
+{
+	struct frame frame;
+	__be32 spi = 0;
+
+	switch (glance(ctx, &spi)) {
+	case GLANCE_ESP:
+		return spread(spi);
+	case GLANCE_IKE:
+		return frame_find(ctx, &frame) ? message(ctx, &frame) : XDP_PASS;
+	default:
+		return in_driver && is_stopped(ctx) ? XDP_DROP : XDP_PASS;
+	}
+}
+
 /* frags: drivers then take it with large MTUs, too (5.18). All that is read or written goes through helpers that know of them. */
 SEC("xdp.frags")
 int hf_shield(struct xdp_md *ctx)
 {
-	struct frame frame;
+	return judge(ctx, false);
+}
 
-	if (is_ordinary(ctx) || !frame_find(ctx, &frame))
-		return XDP_PASS;
-	return message(ctx, &frame);
+/* Where the driver runs it, before the kernel has made a packet of the frame. */
+SEC("xdp.frags")
+int hf_shield_driver(struct xdp_md *ctx)
+{
+	return judge(ctx, true);
 }

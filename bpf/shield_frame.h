@@ -10,15 +10,13 @@
 #ifndef HF_SHIELD_FRAME_H
 #define HF_SHIELD_FRAME_H
 
-#include "parse.h"
+#include "exempt.h"
 #include "shield_maps.h"
 
-#define PORT_IKE 500
-#define PORT_IKE_NATT 4500
 #define MARKER_LEN 4
 #define UDP_LEN 8
-#define IKE_HEADER_LEN 28
 
+#define IPV4_PLAIN 0x45 /* version and length of a header without options */
 #define IPV4_DF 0x4000
 #define IPV4_FRAGMENT 0x3fff /* more of them, or not the first */
 
@@ -46,38 +44,60 @@ struct ike_header {
 
 #define LOAD(ctx, offset, to) (bpf_xdp_load_bytes(ctx, offset, to, sizeof(*(to))) == 0)
 
-/* True for what is surely no IKE message: nearly everything. ESP in UDP is told from IKE by the marker. */
-static __always_inline bool is_ordinary(const struct xdp_md *ctx)
+/* What a first look at a frame makes of it. */
+enum glance {
+	GLANCE_IKE, /* maybe: to be looked at header by header */
+	GLANCE_ESP, /* with or without UDP around it */
+	GLANCE_OTHER,
+};
+
+static __always_inline enum glance glance_udp(const __u8 *udp, __be32 *spi)
 {
-	const __u8 *data = (const __u8 *)(long)ctx->data, *end = (const __u8 *)(long)ctx->data_end, *udp;
-	__be16 proto, port;
+	__be16 port = *(const __be16 *)(udp + 2);
+
+	if (port == bpf_htons(PORT_IKE))
+		return GLANCE_IKE;
+	if (port != bpf_htons(PORT_IKE_NATT))
+		return GLANCE_OTHER;
+	*spi = *(const __be32 *)(udp + UDP_LEN);
+	return *spi ? GLANCE_ESP : GLANCE_IKE;
+}
+
+/* Nearly everything is surely no IKE message. `spi` is that of ESP. */
+static __always_inline enum glance glance(const struct xdp_md *ctx, __be32 *spi)
+{
+	const __u8 *data = (const __u8 *)(long)ctx->data, *end = (const __u8 *)(long)ctx->data_end, *upper;
+	__be16 proto;
+	__u8 next;
 
 	if (data + ETH_HLEN > end)
-		return true;
+		return GLANCE_OTHER;
 	proto = *(const __be16 *)(data + 12);
 	if (proto == bpf_htons(ETH_P_IP)) {
-		if (data + ETH_HLEN + 20 > end)
-			return false;
-		if (data[ETH_HLEN + 9] != IPPROTO_UDP)
-			return true;
-		if (data[ETH_HLEN] != 0x45 || data + ETH_HLEN + 20 + UDP_LEN + MARKER_LEN > end)
-			return false;
-		udp = data + ETH_HLEN + 20;
+		upper = data + ETH_HLEN + sizeof(struct ipv4_header);
+		if (upper > end)
+			return GLANCE_IKE;
+		next = data[ETH_HLEN + 9];
+		if (data[ETH_HLEN] != IPV4_PLAIN)
+			return next == IPPROTO_UDP ? GLANCE_IKE : GLANCE_OTHER;
 	} else if (proto == bpf_htons(ETH_P_IPV6)) {
-		if (data + ETH_HLEN + 40 > end)
-			return false;
-		if (data[ETH_HLEN + 6] != IPPROTO_UDP)
-			return !is_extension(data[ETH_HLEN + 6]);
-		if (data + ETH_HLEN + 40 + UDP_LEN + MARKER_LEN > end)
-			return false;
-		udp = data + ETH_HLEN + 40;
+		upper = data + ETH_HLEN + sizeof(struct ipv6_header);
+		if (upper > end)
+			return GLANCE_IKE;
+		next = data[ETH_HLEN + 6];
+		if (is_extension(next))
+			return GLANCE_IKE;
 	} else {
-		return !is_vlan(proto);
+		return is_vlan(proto) ? GLANCE_IKE : GLANCE_OTHER;
 	}
-	port = *(const __be16 *)(udp + 2);
-	if (port == bpf_htons(PORT_IKE))
-		return false;
-	return port != bpf_htons(PORT_IKE_NATT) || *(const __be32 *)(udp + UDP_LEN) != 0;
+	if (next != IPPROTO_UDP && next != IPPROTO_ESP)
+		return GLANCE_OTHER;
+	if (upper + UDP_LEN + MARKER_LEN > end)
+		return next == IPPROTO_UDP ? GLANCE_IKE : GLANCE_OTHER;
+	if (next == IPPROTO_UDP)
+		return glance_udp(upper, spi);
+	*spi = *(const __be32 *)upper;
+	return GLANCE_ESP;
 }
 
 /* The type of what the link header carries, and where it begins. 0 when that cannot be read. */

@@ -4,7 +4,7 @@
 #define HF_SHIELD_MAPS_H
 
 #include "common.h"
-#include "exempt_map.h"
+#include "gate_maps.h"
 #include "holdfast/shield.h"
 
 struct {
@@ -43,6 +43,14 @@ struct {
 	__type(value, struct hf_shield_count);
 	__uint(max_entries, 1);
 } hf_shield_count SEC(".maps");
+
+/* Processors that ESP is spread over. One per program that is loaded: it goes with it. The agent sets the size. */
+struct {
+	__uint(type, BPF_MAP_TYPE_CPUMAP);
+	__type(key, __u32);
+	__type(value, __u32); /* packets that may wait for that processor */
+	__uint(max_entries, 1);
+} hf_shield_cpu SEC(".maps");
 
 /* Where a cookie's hash reads from: with a long nonce it is more than half a stack. */
 struct {

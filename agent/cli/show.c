@@ -78,11 +78,17 @@ static const struct word given_up[] = {
 };
 
 static const struct word shield[] = {
-	{ "cookies_sent", "asked for a cookie" }, { "cookies_good", "brought it" },
-	{ "cookies_bad", "a wrong one" },	  { "proven_dropped", "too many of one host or site" },
-	{ "init_malformed", "without a nonce" },  { "malformed", "malformed" },
-	{ "odd_dropped", "of no use" },		  { "unanswerable", "from nobody" },
+	{ "cookies_sent", "asked for a cookie" },
+	{ "cookies_good", "brought it" },
+	{ "cookies_bad", "a wrong one" },
+	{ "proven_dropped", "too many of one host or site" },
+	{ "init_malformed", "without a nonce" },
+	{ "malformed", "malformed" },
+	{ "odd_dropped", "of no use" },
+	{ "unanswerable", "from nobody" },
 	{ "answer_failed", "not answered" },
+	{ "clear_dropped", "in clear, dropped" },
+	{ "esp_spread", "ESP handed to a processor" },
 };
 
 static void append(char out[LIST_MAX], const char *text)

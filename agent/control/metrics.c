@@ -129,8 +129,10 @@ static const struct row rows[] = {
 	/* the shield in front of IKE */
 	{ "holdfast_shield_up", "shield.up", NULL,
 	  "1 while everybody is asked for a cookie before the kernel sees him." },
+	{ "holdfast_shield_processors", "shield.spread_over", NULL,
+	  "Processors that ESP is spread over; 0: it is not." },
 	{ "holdfast_shield_messages_total", "shield.messages", "event",
-	  "IKE messages at the shield by what became of them; they overlap." },
+	  "IKE messages at the shield by what became of them, clear packets stopped, ESP spread; they overlap." },
 	/* discovery */
 	{ "holdfast_discovery_lookups_total", "discovery.keys", "result=\"key\"", "Questions for a host's key." },
 	{ "holdfast_discovery_lookups_total", "discovery.no_key", "result=\"no_key\"", NULL },

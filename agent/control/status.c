@@ -53,10 +53,10 @@ _Static_assert(COUNT(released_counters) * sizeof(__u64) == sizeof(struct hf_agen
 	}
 
 static const struct counter shield_counters[] = {
-	SHIELD(known),	      SHIELD(responses),     SHIELD(malformed),	   SHIELD(odd_passed),
-	SHIELD(odd_dropped),  SHIELD(init),	     SHIELD(init_passed),  SHIELD(init_malformed),
-	SHIELD(cookies_sent), SHIELD(cookies_bad),   SHIELD(cookies_good), SHIELD(proven_dropped),
-	SHIELD(unanswerable), SHIELD(answer_failed),
+	SHIELD(known),	      SHIELD(responses),     SHIELD(malformed),	    SHIELD(odd_passed),
+	SHIELD(odd_dropped),  SHIELD(init),	     SHIELD(init_passed),   SHIELD(init_malformed),
+	SHIELD(cookies_sent), SHIELD(cookies_bad),   SHIELD(cookies_good),  SHIELD(proven_dropped),
+	SHIELD(unanswerable), SHIELD(answer_failed), SHIELD(clear_dropped), SHIELD(esp_spread),
 };
 _Static_assert(COUNT(shield_counters) * sizeof(__u64) == sizeof(struct hf_shield_count),
 	       "every counter has its name here");
@@ -280,7 +280,8 @@ static void add_shield(json_t *out, const struct status_shield *shield)
 	for (size_t i = 0; i < shield->where_count; i++)
 		json_object_set_new(interfaces, shield->where[i].interface, json_string(shield->where[i].how));
 	json_object_set_new(out, "shield",
-			    json_pack("{si so so}", "up", (int)shield->up, "interfaces", interfaces, "messages",
+			    json_pack("{si si so so}", "up", (int)shield->up, "spread_over", (int)shield->spread_over,
+				      "interfaces", interfaces, "messages",
 				      counters_json(&shield->count, shield_counters, COUNT(shield_counters))));
 }
 

@@ -130,6 +130,16 @@ static void on_unreadable(void *arg, const struct hf_event *event)
 	agent_event(arg, &(struct core_event){ .type = EVENT_UNREADABLE, .pair = event->pair });
 }
 
+/* For who asks why nothing arrives. Only what is known already has a place: whoever forges such packets drives out nobody's journal. */
+static void on_clear(void *arg, const struct hf_event *event)
+{
+	struct agent *agent = arg;
+
+	if (journal_find(agent->journal, &event->pair))
+		journal_write(agent->journal, &event->pair, "dropped", agent_now(),
+			      "a packet in clear from this address was dropped: it must be sealed");
+}
+
 static void on_dns_answer(void *arg, const struct hf_event_answer *answer)
 {
 	struct agent *agent = arg;
@@ -148,6 +158,7 @@ static void on_ring(evutil_socket_t fd, short what, void *arg)
 	static const struct dataplane_events events = {
 		.held = on_held,
 		.unreadable = on_unreadable,
+		.clear = on_clear,
 		.answer = on_dns_answer,
 	};
 	struct agent *agent = arg;
@@ -425,6 +436,8 @@ int agent_reload(struct agent *agent, struct err *err)
 	/* A confined agent may not load programs any more. */
 	if (fresh.shield != old.shield)
 		log_warn("%s: shield was changed: that holds from the agent's next start on", fresh.file);
+	if (fresh.spread != old.spread)
+		log_warn("%s: spread was changed: that holds from the agent's next start on", fresh.file);
 	core_set_policy(agent->core, &agent->config.policy, now);
 	/* All of it at once: when this returns, no decision of the old policy stands. */
 	while (core_deadline(agent->core) <= now) {

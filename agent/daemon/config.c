@@ -15,6 +15,7 @@
 #include "base/own.h"
 #include "base/suggest.h"
 #include "control/exporter.h"
+#include "daemon/config_reading.h"
 #include "daemon/policies.h"
 #include "daemon/resolvers.h"
 #include "holdfast/control.h"
@@ -22,19 +23,7 @@
 #define SECTIONS "[agent], [policy], [private], [private-or-clear], [clear-or-private], [discovery] and [limits]"
 #define SPACE " \t\r\n\v\f"
 #define SEPARATORS " \t,"
-#define KEYS_MAX 32
 #define MESSAGE_MAX 400
-
-/* One configuration file while it is read. */
-struct reading {
-	struct config *config;
-	const char *path;
-	FILE *file;
-	unsigned int line;
-	unsigned int seen[KEYS_MAX]; /* line of each key, 0 = not yet */
-	bool resolvers_given;
-	struct err *err;
-};
 
 struct key {
 	const char *section, *name;
@@ -43,8 +32,7 @@ struct key {
 	uint32_t min, max; /* of a number */
 };
 
-/* Fills err with file and line in front and returns -EINVAL. */
-__attribute__((format(printf, 2, 3))) static int refuse(struct reading *reading, const char *format, ...)
+int config_refuse(struct reading *reading, const char *format, ...)
 {
 	char text[MESSAGE_MAX];
 	va_list args;
@@ -60,7 +48,7 @@ static int set_string(struct reading *reading, char **slot, const char *value)
 	char *copy = strdup(value);
 
 	if (!copy)
-		return refuse(reading, "out of memory");
+		return config_refuse(reading, "out of memory");
 	free(*slot);
 	*slot = copy;
 	return 0;
@@ -76,11 +64,11 @@ static int set_number(struct reading *reading, const struct key *key, const char
 	errno = 0;
 	number = strtoull(value, &end, 10);
 	if (*value < '0' || *value > '9' || *end)
-		return refuse(reading, "%s = %s is not a whole number: give one from %u to %u", key->name, value,
-			      key->min, key->max);
+		return config_refuse(reading, "%s = %s is not a whole number: give one from %u to %u", key->name, value,
+				     key->min, key->max);
 	if (errno || number < key->min || number > key->max)
-		return refuse(reading, "%s = %s is out of range: give a number from %u to %u", key->name, value,
-			      key->min, key->max);
+		return config_refuse(reading, "%s = %s is out of range: give a number from %u to %u", key->name, value,
+				     key->min, key->max);
 	*(uint32_t *)((char *)&reading->config->limits + key->offset) = (uint32_t)number;
 	return 0;
 }
@@ -88,7 +76,7 @@ static int set_number(struct reading *reading, const struct key *key, const char
 static int check_path(struct reading *reading, const struct key *key, const char *value)
 {
 	if (*value != '/')
-		return refuse(reading, "%s = %s is not an absolute path: start it with /", key->name, value);
+		return config_refuse(reading, "%s = %s is not an absolute path: start it with /", key->name, value);
 	return 0;
 }
 
@@ -108,15 +96,16 @@ static int set_socket(struct reading *reading, const struct key *key, const char
 	if (rc < 0)
 		return rc;
 	if (strlen(value) > max)
-		return refuse(reading, "%s is %zu octets long, and a socket's path has at most %zu: give a shorter one",
-			      key->name, strlen(value), max);
+		return config_refuse(reading,
+				     "%s is %zu octets long, and a socket's path has at most %zu: give a shorter one",
+				     key->name, strlen(value), max);
 	return set_string(reading, &reading->config->control_socket, value);
 }
 
 static int set_level(struct reading *reading, const struct key *key, const char *value)
 {
 	if (log_level_parse(&reading->config->log_level, value) < 0)
-		return refuse(reading, "%s = %s is none: give error, warn, info or debug", key->name, value);
+		return config_refuse(reading, "%s = %s is none: give error, warn, info or debug", key->name, value);
 	return 0;
 }
 
@@ -126,7 +115,7 @@ static int choose(struct reading *reading, const struct key *key, const char *va
 {
 	*out = strcmp(value, yes) == 0;
 	if (!*out && strcmp(value, no) != 0)
-		return refuse(reading, "%s = %s is none: give %s", key->name, value, words);
+		return config_refuse(reading, "%s = %s is none: give %s", key->name, value, words);
 	return 0;
 }
 
@@ -138,10 +127,10 @@ static int set_switch(struct reading *reading, const struct key *key, const char
 static int set_default_group(struct reading *reading, const struct key *key, const char *value)
 {
 	if (group_parse(&reading->config->policy.fallback, value) < 0)
-		return refuse(reading,
-			      "%s = %s is not a policy group: give clear, clear-or-private, private-or-clear, "
-			      "private or block",
-			      key->name, value);
+		return config_refuse(reading,
+				     "%s = %s is not a policy group: give clear, clear-or-private, private-or-clear, "
+				     "private or block",
+				     key->name, value);
 	return 0;
 }
 
@@ -166,13 +155,15 @@ static int set_gateways(struct reading *reading, const struct key *key, const ch
 static int check_interface(struct reading *reading, const char *name)
 {
 	if (strlen(name) >= IFNAMSIZ)
-		return refuse(reading,
-			      "\"%s\" is too long for an interface, whose name has at most %d characters: correct it",
-			      name, IFNAMSIZ - 1);
+		return config_refuse(
+			reading,
+			"\"%s\" is too long for an interface, whose name has at most %d characters: correct it", name,
+			IFNAMSIZ - 1);
 	if (strchr(name, '/'))
-		return refuse(reading, "\"%s\" cannot be an interface, whose name has no /: correct it", name);
+		return config_refuse(reading, "\"%s\" cannot be an interface, whose name has no /: correct it", name);
 	if (strcmp(name, "lo") == 0)
-		return refuse(reading, "\"lo\" is the loopback interface, which never needs protection: remove it");
+		return config_refuse(reading,
+				     "\"lo\" is the loopback interface, which never needs protection: remove it");
 	return 0;
 }
 
@@ -183,7 +174,7 @@ static int set_interfaces(struct reading *reading, const struct key *key, const 
 	char *rest = copy, *name;
 
 	if (!copy)
-		return refuse(reading, "out of memory");
+		return config_refuse(reading, "out of memory");
 	for (size_t i = 0; i < config->interface_count; i++)
 		free(config->interfaces[i]);
 	config->interface_count = 0;
@@ -194,8 +185,8 @@ static int set_interfaces(struct reading *reading, const struct key *key, const 
 		if (!*name)
 			continue;
 		if (config->interface_count == LIMIT_INTERFACES)
-			return refuse(reading, "%s has more than %d names: use globs such as eth*", key->name,
-				      LIMIT_INTERFACES);
+			return config_refuse(reading, "%s has more than %d names: use globs such as eth*", key->name,
+					     LIMIT_INTERFACES);
 		if (check_interface(reading, name) < 0)
 			return -EINVAL;
 		*slot = NULL;
@@ -204,8 +195,9 @@ static int set_interfaces(struct reading *reading, const struct key *key, const 
 		config->interface_count++;
 	}
 	if (!config->interface_count)
-		return refuse(reading, "%s names none: give names or globs, or remove the line for all interfaces",
-			      key->name);
+		return config_refuse(reading,
+				     "%s names none: give names or globs, or remove the line for all interfaces",
+				     key->name);
 	return 0;
 }
 
@@ -216,7 +208,7 @@ static int set_resolvers(struct reading *reading, const struct key *key, const c
 	char *rest = copy, *word;
 
 	if (!copy)
-		return refuse(reading, "out of memory");
+		return config_refuse(reading, "out of memory");
 	config->resolvers_auto = strcmp(value, "auto") == 0;
 	if (config->resolvers_auto || strcmp(value, "none") == 0)
 		return 0;
@@ -226,14 +218,14 @@ static int set_resolvers(struct reading *reading, const struct key *key, const c
 		if (!*word)
 			continue;
 		if (config->resolver_count == LIMIT_RESOLVERS)
-			return refuse(reading, "%s has more than %d addresses: leave out what is not asked", key->name,
-				      LIMIT_RESOLVERS);
+			return config_refuse(reading, "%s has more than %d addresses: leave out what is not asked",
+					     key->name, LIMIT_RESOLVERS);
 		if (addr_parse(&config->resolvers[config->resolver_count], word, &why) < 0)
-			return refuse(reading, "%s: give auto, none, or addresses", why.text);
+			return config_refuse(reading, "%s: give auto, none, or addresses", why.text);
 		config->resolver_count++;
 	}
 	if (!config->resolver_count)
-		return refuse(reading, "%s names none: give auto, none, or addresses", key->name);
+		return config_refuse(reading, "%s names none: give auto, none, or addresses", key->name);
 	return 0;
 }
 
@@ -245,7 +237,7 @@ static int set_text(struct reading *reading, const struct key *key, const char *
 static int set_path(struct reading *reading, const struct key *key, const char *value)
 {
 	if (*value != '/')
-		return refuse(reading, "%s is \"%.200s\": give the whole path, from / on", key->name, value);
+		return config_refuse(reading, "%s is \"%.200s\": give the whole path, from / on", key->name, value);
 	if (key->offset == offsetof(struct config, key))
 		reading->config->key_line = reading->line;
 	if (key->offset == offsetof(struct config, pins))
@@ -258,8 +250,8 @@ static int set_source(struct reading *reading, const struct key *key, const char
 	if (strncmp(value, "https://", 8) == 0)
 		return set_text(reading, key, value);
 	if (*value != '/')
-		return refuse(reading, "%s is \"%.200s\": give the whole path of a file, or an https:// address",
-			      key->name, value);
+		return config_refuse(reading, "%s is \"%.200s\": give the whole path of a file, or an https:// address",
+				     key->name, value);
 	return set_text(reading, key, value);
 }
 
@@ -268,10 +260,11 @@ static int set_dnssec(struct reading *reading, const struct key *key, const char
 	bool asks = strcmp(value, "resolvers") == 0, recursion = strcmp(value, "recursion") == 0;
 
 	if (!asks && !recursion && strcmp(value, "off") != 0)
-		return refuse(reading,
-			      "%s = %s is none: give off, resolvers ([policy] resolvers are asked) or recursion (the "
-			      "zones' own servers are)",
-			      key->name, value);
+		return config_refuse(
+			reading,
+			"%s = %s is none: give off, resolvers ([policy] resolvers are asked) or recursion (the "
+			"zones' own servers are)",
+			key->name, value);
 	reading->config->dnssec = asks	      ? CONFIG_DNSSEC_RESOLVERS
 				  : recursion ? CONFIG_DNSSEC_RECURSION
 					      : CONFIG_DNSSEC_OFF;
@@ -285,7 +278,7 @@ static int set_metrics(struct reading *reading, const struct key *key, const cha
 	if (strcmp(value, "off") == 0)
 		return 0;
 	if (exporter_check(value, &why) < 0)
-		return refuse(reading, "%s: %s", key->name, why.text);
+		return config_refuse(reading, "%s: %s", key->name, why.text);
 	return set_text(reading, key, value);
 }
 
@@ -305,6 +298,7 @@ static const struct key keys[] = {
 	{ "agent", "metrics", set_metrics, offsetof(struct config, metrics), 0, 0 },
 	{ "agent", "sandbox", set_switch, offsetof(struct config, sandbox), 0, 0 },
 	{ "agent", "shield", set_switch, offsetof(struct config, shield), 0, 0 },
+	{ "agent", "spread", set_switch, offsetof(struct config, spread), 0, 0 },
 	{ "agent", "state", set_path, offsetof(struct config, state), 0, 0 },
 	{ "discovery", "pins", set_path, offsetof(struct config, pins), 0, 0 },
 	{ "discovery", "directory", set_source, offsetof(struct config, directory), 0, 0 },
@@ -332,11 +326,11 @@ static const struct key keys[] = {
 };
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
-_Static_assert(KEY_COUNT <= KEYS_MAX, "reading.seen has a place for each key");
+_Static_assert(KEY_COUNT <= CONFIG_KEYS_MAX, "reading.seen has a place for each key");
 
 static int refuse_key(struct reading *reading, const char *section, const char *name)
 {
-	const char *here[KEYS_MAX], *meant;
+	const char *here[CONFIG_KEYS_MAX], *meant;
 	char list[MESSAGE_MAX / 2] = "";
 	size_t count = 0;
 
@@ -344,17 +338,17 @@ static int refuse_key(struct reading *reading, const char *section, const char *
 		if (strcmp(keys[i].section, section) == 0)
 			here[count++] = keys[i].name;
 		else if (strcmp(keys[i].name, name) == 0)
-			return refuse(reading, "%s is not a key of [%s]: put it under [%s]", name, section,
-				      keys[i].section);
+			return config_refuse(reading, "%s is not a key of [%s]: put it under [%s]", name, section,
+					     keys[i].section);
 	}
 	meant = suggest_nearest(name, here, count);
 	if (meant)
-		return refuse(reading, "unknown key %s in [%s], nothing reads it: did you mean %s?", name, section,
-			      meant);
+		return config_refuse(reading, "unknown key %s in [%s], nothing reads it: did you mean %s?", name,
+				     section, meant);
 	for (size_t i = 0; i < count; i++)
 		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i ? ", " : "", here[i]);
-	return refuse(reading, "unknown key %s in [%s], nothing reads it: remove it; there are %s", name, section,
-		      list);
+	return config_refuse(reading, "unknown key %s in [%s], nothing reads it: remove it; there are %s", name,
+			     section, list);
 }
 
 /* inih's handler: 1 = done. A key before any section comes with section "". */
@@ -365,17 +359,18 @@ static int on_key(void *arg, const char *section, const char *name, const char *
 	if (reading->err->text[0] || !name)
 		return !reading->err->text[0];
 	if (!*section)
-		return refuse(reading, "%s stands before any section: put it under one of " SECTIONS, name) == 0;
+		return config_refuse(reading, "%s stands before any section: put it under one of " SECTIONS, name) == 0;
 	for (size_t i = 0; i < KEY_COUNT; i++) {
 		if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].name, name) != 0)
 			continue;
 		if (reading->seen[i])
-			return refuse(reading, "%s is set a second time, first on line %u: remove one of the two", name,
-				      reading->seen[i]) == 0;
+			return config_refuse(reading,
+					     "%s is set a second time, first on line %u: remove one of the two", name,
+					     reading->seen[i]) == 0;
 		reading->seen[i] = reading->line;
 		if (!*value)
-			return refuse(reading, "%s has no value: give one, or remove the line for the default", name) ==
-			       0;
+			return config_refuse(reading, "%s has no value: give one, or remove the line for the default",
+					     name) == 0;
 		return keys[i].set(reading, &keys[i], value) == 0;
 	}
 	return refuse_key(reading, section, name) == 0;
@@ -393,15 +388,16 @@ static int check_section(struct reading *reading, const char *line)
 	char name[64];
 
 	if (!end || end[1 + strspn(end + 1, SPACE)])
-		return refuse(reading, "\"%.64s\" is no section: write [name] alone on its line", line);
+		return config_refuse(reading, "\"%.64s\" is no section: write [name] alone on its line", line);
 	snprintf(name, sizeof(name), "%.*s", (int)(end - line - 1), line + 1);
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(name, sections[i]) == 0)
 			return 0;
 	meant = suggest_nearest(name, sections, count);
 	if (meant)
-		return refuse(reading, "unknown section [%s], nothing reads it: did you mean [%s]?", name, meant);
-	return refuse(reading, "unknown section [%s], nothing reads it: the sections are " SECTIONS, name);
+		return config_refuse(reading, "unknown section [%s], nothing reads it: did you mean [%s]?", name,
+				     meant);
+	return config_refuse(reading, "unknown section [%s], nothing reads it: the sections are " SECTIONS, name);
 }
 
 /* A # behind a space starts a comment, as people expect; inih knows only ; for that. */
@@ -433,7 +429,7 @@ static char *next_line(char *out, int out_max, void *arg)
 		return NULL;
 	reading->line++;
 	if (strlen(line) != (size_t)len) {
-		refuse(reading, "there is a NUL byte: this is not a text file");
+		config_refuse(reading, "there is a NUL byte: this is not a text file");
 		return NULL;
 	}
 	/* Some editors begin a file with a byte order mark. */
@@ -443,14 +439,15 @@ static char *next_line(char *out, int out_max, void *arg)
 	for (used = strlen(text); used && strchr(SPACE, text[used - 1]); used--)
 		text[used - 1] = '\0';
 	if (used + 2 > (size_t)out_max) {
-		refuse(reading, "the line is longer than %d characters: shorten it", out_max - 2);
+		config_refuse(reading, "the line is longer than %d characters: shorten it", out_max - 2);
 		return NULL;
 	}
 	if (*text == '[' && check_section(reading, text) < 0)
 		return NULL;
 	if (*text && *text != '[' && !strpbrk(text, "=:")) {
-		refuse(reading, "\"%.64s\" is neither a [section] nor a key = value: correct it, or put # in front",
-		       text);
+		config_refuse(reading,
+			      "\"%.64s\" is neither a [section] nor a key = value: correct it, or put # in front",
+			      text);
 		return NULL;
 	}
 	snprintf(out, (size_t)out_max, "%s\n", text);
@@ -459,70 +456,12 @@ static char *next_line(char *out, int out_max, void *arg)
 
 /* ---- file ------------------------------------------------------------------------------------ */
 
-/* The line of a key, 0 when it was not given. */
-static unsigned int line_of(const struct reading *reading, const char *name)
+unsigned int config_line_of(const struct reading *reading, const char *name)
 {
 	for (size_t i = 0; i < KEY_COUNT; i++)
 		if (strcmp(keys[i].name, name) == 0)
 			return reading->seen[i];
 	return 0;
-}
-
-static int check_directory(struct reading *reading)
-{
-	const struct config *config = reading->config;
-	const char *idle = config->directory_key  ? "directory_key"
-			   : config->directory_id ? "directory_id"
-			   : config->directory_ca ? "directory_ca"
-						  : NULL;
-
-	if (config->directory && !config->directory_key) {
-		reading->line = line_of(reading, "directory");
-		return refuse(reading,
-			      "directory without directory_key, so that nobody could check it: add the minisign "
-			      "public key that signs it");
-	}
-	if (config->directory && *config->directory == '/' && config->directory_ca) {
-		reading->line = line_of(reading, "directory_ca");
-		return refuse(reading, "directory_ca is for a directory at an https:// address, and this one is a "
-				       "file: remove the line");
-	}
-	if (config->directory || !idle)
-		return 0;
-	reading->line = line_of(reading, idle);
-	return refuse(reading, "%s without a directory, nothing reads it: add directory, or remove the line", idle);
-}
-
-static int check_dnssec(struct reading *reading)
-{
-	const struct config *config = reading->config;
-	bool off = config->dnssec == CONFIG_DNSSEC_OFF, asks = config->dnssec == CONFIG_DNSSEC_RESOLVERS;
-	const char *idle = off && line_of(reading, "dnssec_anchors")	       ? "dnssec_anchors"
-			   : (off || asks) && line_of(reading, "dnssec_roots") ? "dnssec_roots"
-									       : NULL;
-
-	if (idle) {
-		reading->line = line_of(reading, idle);
-		return refuse(reading, "nothing reads %s here: add dnssec = %s, or remove the line", idle,
-			      idle[7] == 'r' ? "recursion" : "resolvers");
-	}
-	if (!asks || config->resolvers_auto || config->resolver_count)
-		return 0;
-	reading->line = line_of(reading, "dnssec");
-	return refuse(reading, "dnssec = resolvers and [policy] resolvers = none: name some there, or write recursion");
-}
-
-static int check_together(struct reading *reading)
-{
-	const struct config_limits *limits = &reading->config->limits;
-	unsigned int peers = line_of(reading, "peers"), entries = line_of(reading, "gate_entries");
-
-	if (limits->gate_entries >= limits->peers)
-		return check_directory(reading);
-	reading->line = peers > entries ? peers : entries;
-	return refuse(reading,
-		      "peers = %u is more than gate_entries = %u, and every peer needs an entry: raise gate_entries",
-		      limits->peers, limits->gate_entries);
 }
 
 static void close_file(FILE **file)
@@ -553,9 +492,9 @@ static int read_file(struct config *config, const char *path, struct err *err)
 			       strerror(errno));
 	if (rc != 0) {
 		reading.line = rc > 0 ? (unsigned int)rc : reading.line;
-		return refuse(&reading, "not understood: write key = value");
+		return config_refuse(&reading, "not understood: write key = value");
 	}
-	if (check_together(&reading) < 0 || check_dnssec(&reading) < 0)
+	if (config_check_together(&reading) < 0)
 		return -EINVAL;
 	return set_string(&reading, &config->file, name);
 }

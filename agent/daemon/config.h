@@ -57,6 +57,7 @@ struct config {
 	enum log_level log_level;
 	bool sandbox; /* privileges are given up once it runs */
 	bool shield;  /* XDP in front of IKE, where it can be */
+	bool spread;  /* ESP over the processors, by the same program */
 	struct hf_addr resolvers[LIMIT_RESOLVERS];
 	size_t resolver_count;
 	bool resolvers_auto; /* they came from resolv.conf: worth reading again when that changes */

@@ -51,6 +51,20 @@ static void give_orders(struct agent *agent, uint64_t now)
 	secret_wipe(&set.secret, sizeof(set.secret));
 }
 
+static void spread(struct agent *agent)
+{
+	struct err err = ERR_NONE;
+	int over = dataplane_shield_spread(agent->dp, agent->config.spread, &err);
+
+	if (over < 0)
+		log_warn("%s; ESP is not spread over processors", err.text);
+	else if (agent->config.spread && !over)
+		log_warn("spread = on, and this host has one processor");
+	else if (over)
+		log_info("ESP is spread over %d processors", over);
+	agent->spread_over = over > 0 ? (uint32_t)over : 0;
+}
+
 void doorkeeper_open(struct agent *agent)
 {
 	struct err err = ERR_NONE;
@@ -64,6 +78,7 @@ void doorkeeper_open(struct agent *agent)
 		return;
 	}
 	agent->shielded = true;
+	spread(agent);
 	give_orders(agent, agent_now());
 }
 
@@ -129,6 +144,7 @@ void doorkeeper_status(struct agent *agent, struct status_shield *out)
 		return;
 	out->present = true;
 	dataplane_shield_see(agent->dp, &state, &out->count);
+	out->spread_over = agent->spread_over;
 	out->up = agent_now() < agent->demand_until_ns || agent_now() < state.up_until_ns;
 	for (size_t i = 0; i < agent->link_count; i++) {
 		const struct host_link *link = &agent->links[i];

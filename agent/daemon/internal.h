@@ -55,6 +55,7 @@ struct agent {
 	bool host_full; /* more links or addresses than there is room for: said once */
 
 	bool shielded;		  /* the shield is loaded */
+	uint32_t spread_over;	  /* processors that the shield's program spreads ESP over; 0 = it does not */
 	bool shield_up;		  /* when last looked: everybody is asked for a cookie */
 	uint64_t demand_until_ns; /* until then because the engine wanted it so */
 

@@ -113,8 +113,15 @@ int dataplane_shield_attach(struct dataplane *dp, int ifindex, const char *name,
 			    struct err *err);
 void dataplane_shield_detach(int ifindex);
 
-/* dataplane_shield_set gives it its orders; `set->version` is filled in here. */
+/*
+ * dataplane_shield_set gives it its orders; `set->version` is filled in here, and what dataplane_shield_spread has settled stays.
+ */
 void dataplane_shield_set(struct dataplane *dp, const struct hf_shield_set *set);
+/*
+ * dataplane_shield_spread spreads ESP over the processors that are online, or no longer. The number of them, 0 when there is nothing to
+ * spread over, -errno.
+ */
+int dataplane_shield_spread(struct dataplane *dp, bool wanted, struct err *err);
 void dataplane_shield_see(struct dataplane *dp, struct hf_shield_state *state, struct hf_shield_count *sum);
 
 /* ---- events ---- */
@@ -122,6 +129,8 @@ void dataplane_shield_see(struct dataplane *dp, struct hf_shield_state *state, s
 struct dataplane_events {
 	/* Packets of the pair wait; stray: the pair is SECURE. */
 	void (*held)(void *arg, const struct hf_event *event);
+	/* A packet in clear from the pair's peer was dropped: it must be sealed. May be NULL. */
+	void (*clear)(void *arg, const struct hf_event *event);
 	/* ESP of the pair came, and there is no SA. May be NULL. */
 	void (*unreadable)(void *arg, const struct hf_event *event);
 	/* A DNS answer of a configured resolver, or the first part of one. May be NULL. */

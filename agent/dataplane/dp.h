@@ -76,8 +76,9 @@ extern const char *const dp_map_names[DP_MAPS];
 /* gatemap.c: sums the counters of the one value of a per-CPU array, all 64 bits wide; 0 when they cannot be read. */
 void dp_sum(int map, void *out, size_t size);
 
-/* load.c: libbpf's last warning. */
+/* load.c: libbpf's last warning; a program that is not loaded yet gets the pinned maps for those of its own that have their names. */
 const char *dp_libbpf_said(void);
+int dp_adopt_maps(struct dataplane *dp, struct bpf_object *object, struct err *err);
 
 /* shield.c */
 void dp_shield_close(struct dataplane *dp);

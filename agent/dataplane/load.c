@@ -136,6 +136,7 @@ static int adopt_map(struct dataplane *dp, struct bpf_map *map, enum dp_map whic
 	return bpf_map__set_pin_path(map, path);
 }
 
+/* A program has those of the maps that it needs; egress has all. */
 static int adopt_maps(struct dataplane *dp, struct bpf_object *object, const struct dataplane_options *options,
 		      struct err *err)
 {
@@ -149,12 +150,17 @@ static int adopt_maps(struct dataplane *dp, struct bpf_object *object, const str
 		int error;
 
 		if (!map)
-			return err_set(err, -ENOENT, "map %s is not in the BPF object", dp_map_names[i]);
+			continue;
 		error = adopt_map(dp, map, (enum dp_map)i, wanted[i], err);
 		if (error < 0)
 			return err_set(err, error, "%s: %s", dp_map_names[i], strerror(-error));
 	}
 	return 0;
+}
+
+int dp_adopt_maps(struct dataplane *dp, struct bpf_object *object, struct err *err)
+{
+	return adopt_maps(dp, object, &(struct dataplane_options){ 0 }, err);
 }
 
 static int explain_load(int error, struct err *err)
@@ -189,8 +195,7 @@ static int load_programs(struct dataplane *dp, const struct dataplane_options *o
 	if (error < 0)
 		return explain_load(error, err);
 
-	/* By now all maps are pinned: ingress finds them there. */
-	error = adopt_maps(dp, dp->ingress->obj, &(struct dataplane_options){ 0 }, err);
+	error = dp_adopt_maps(dp, dp->ingress->obj, err);
 	if (error < 0)
 		return error;
 	error = ingress_bpf__load(dp->ingress);

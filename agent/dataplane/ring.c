@@ -23,6 +23,10 @@ static int on_record(void *ctx, void *data, size_t size)
 		if (dp->events->unreadable)
 			dp->events->unreadable(dp->events_arg, event);
 		break;
+	case HF_EVENT_CLEAR:
+		if (dp->events->clear)
+			dp->events->clear(dp->events_arg, event);
+		break;
 	case HF_EVENT_ANSWER: {
 		const struct hf_event_answer *answer = data;
 

@@ -19,16 +19,18 @@
 
 #define HOOK "shield" /* of its links */
 
-/* What is pinned. hf_exempt is the gate's, which must be there. */
+/* What is pinned. The others are the gate's, or go with the program. */
 static const char *const pinned[] = { "hf_shield_set", "hf_shield_state", "hf_shield_source", "hf_shield_site",
 				      "hf_shield_count" };
 
 #define PINNED (sizeof(pinned) / sizeof(pinned[0]))
-#define EXEMPT "hf_exempt"
+
+/* Frames that may wait for a processor: some milliseconds of a fast network, and 16 KB. */
+#define SPREAD_QUEUE 2048
 
 struct shield {
 	struct shield_bpf *skel;
-	int prog, count;
+	int prog, prog_driver, count, cpus;
 	struct hf_shield_set *set;
 	const struct hf_shield_state *state;
 };
@@ -67,8 +69,19 @@ static int pin_maps(struct bpf_object *object)
 		if (error < 0)
 			return error;
 	}
-	pin_path(path, EXEMPT);
-	return bpf_map__set_pin_path(bpf_object__find_map_by_name(object, EXEMPT), path);
+	return 0;
+}
+
+/* The gate's maps, its own, and room for as many processors as there can be. */
+static int prepare(struct dataplane *dp, struct shield_bpf *skel, struct err *err)
+{
+	int cpus = libbpf_num_possible_cpus(), error = dp_adopt_maps(dp, skel->obj, err);
+
+	if (error == 0)
+		error = pin_maps(skel->obj);
+	if (error == 0 && cpus > 0)
+		error = bpf_map__set_max_entries(skel->maps.hf_shield_cpu, (uint32_t)cpus);
+	return error;
 }
 
 static void *map_page(int map)
@@ -93,11 +106,13 @@ int dataplane_shield_open(struct dataplane *dp, struct err *err)
 		return err_set(err, -ENOMEM, "no memory");
 	dp->shield = shield;
 	shield->skel = shield_bpf__open();
-	error = shield->skel ? pin_maps(shield->skel->obj) : -errno;
+	error = shield->skel ? prepare(dp, shield->skel, err) : -errno;
 	if (error == 0)
 		error = shield_bpf__load(shield->skel);
 	if (error == 0) {
 		shield->prog = bpf_program__fd(shield->skel->progs.hf_shield);
+		shield->prog_driver = bpf_program__fd(shield->skel->progs.hf_shield_driver);
+		shield->cpus = bpf_map__fd(shield->skel->maps.hf_shield_cpu);
 		shield->count = bpf_map__fd(shield->skel->maps.hf_shield_count);
 		shield->set = map_page(bpf_map__fd(shield->skel->maps.hf_shield_set));
 		shield->state = map_page(bpf_map__fd(shield->skel->maps.hf_shield_state));
@@ -160,7 +175,7 @@ int dataplane_shield_attach(struct dataplane *dp, int ifindex, const char *name,
 	int error = -EOPNOTSUPP;
 
 	if (has_device(name))
-		error = dp_link_attach(HOOK, dp->shield->prog, ifindex, BPF_XDP, XDP_FLAGS_DRV_MODE);
+		error = dp_link_attach(HOOK, dp->shield->prog_driver, ifindex, BPF_XDP, XDP_FLAGS_DRV_MODE);
 	if (error < 0 && error != -EBUSY)
 		error = dp_link_attach(HOOK, dp->shield->prog, ifindex, BPF_XDP, XDP_FLAGS_SKB_MODE);
 	if (error == -EBUSY || error == -EEXIST)
@@ -193,6 +208,45 @@ void dataplane_shield_set(struct dataplane *dp, const struct hf_shield_set *set)
 	__atomic_store_n(&live->secret_version, set->secret_version, __ATOMIC_RELEASE);
 	__atomic_store_n(&live->demand, set->demand, __ATOMIC_RELEASE);
 	__atomic_store_n(&live->version, HF_SHIELD_VERSION, __ATOMIC_RELEASE);
+}
+
+/* "0-3,6" as the kernel writes it. */
+static unsigned int online_cpus(uint32_t cpus[HF_SHIELD_SPREAD_MAX])
+{
+	FILE *file = fopen("/sys/devices/system/cpu/online", "re");
+	unsigned int first, last, count = 0;
+
+	while (file && fscanf(file, "%u", &first) == 1) {
+		last = first;
+		if (fscanf(file, "-%u", &last) == EOF)
+			last = first;
+		while (first <= last && count < HF_SHIELD_SPREAD_MAX)
+			cpus[count++] = first++;
+		if (fgetc(file) != ',')
+			break;
+	}
+	if (file)
+		fclose(file);
+	return count;
+}
+
+int dataplane_shield_spread(struct dataplane *dp, bool wanted, struct err *err)
+{
+	struct hf_shield_set *live = dp->shield->set;
+	uint32_t cpus[HF_SHIELD_SPREAD_MAX], queue = SPREAD_QUEUE;
+	unsigned int count = wanted ? online_cpus(cpus) : 0;
+
+	/* Off first: the program must not find half a list. */
+	__atomic_store_n(&live->spread, 0, __ATOMIC_RELEASE);
+	if (count < 2)
+		return 0;
+	for (unsigned int i = 0; i < count; i++) {
+		if (bpf_map_update_elem(dp->shield->cpus, &cpus[i], &queue, BPF_ANY) < 0)
+			return err_set(err, -errno, "processor %u takes no frames: %s", cpus[i], strerror(errno));
+		live->spread_cpu[i] = cpus[i];
+	}
+	__atomic_store_n(&live->spread, count, __ATOMIC_RELEASE);
+	return (int)count;
 }
 
 void dataplane_shield_see(struct dataplane *dp, struct hf_shield_state *state, struct hf_shield_count *sum)

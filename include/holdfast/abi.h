@@ -222,7 +222,7 @@ struct hf_budget {
 	__u32 denied;	  /* HF_EVENT_DENIED events asked for in it */
 	__u32 unreadable; /* HF_EVENT_UNREADABLE likewise */
 	__u32 answers;	  /* HF_EVENT_ANSWER likewise */
-	__u32 reserved;
+	__u32 clear;	  /* HF_EVENT_CLEAR likewise */
 };
 
 /* Single value of hf_count, per CPU: packets by what became of them. */
@@ -290,6 +290,8 @@ enum hf_event_type {
 	/* ESP came from a pair without verdict, whose group wants SAs: its peer has SAs that this host has lost */
 	HF_EVENT_UNREADABLE = 4,
 	HF_EVENT_ANSWER = 5, /* a configured resolver answered this host over UDP; a hint, which anybody can forge */
+	/* a packet in clear from the peer of a decided pair was dropped because it must be sealed; anybody can forge one */
+	HF_EVENT_CLEAR = 6,
 };
 
 #define HF_EVENT_HEAD 128 /* as much of a dropped packet as an ICMP error needs to find its socket */
@@ -301,11 +303,14 @@ enum hf_event_type {
  */
 #define HF_UNREADABLE_PER_SECOND 64
 
+/* For the operator only: one a second and pair would do. */
+#define HF_CLEAR_PER_SECOND 16
+
 /* A busy host asks some ten names a second, and a hint that is lost comes with the next answer. */
 #define HF_ANSWERS_PER_SECOND 256
 #define HF_ANSWER_DATA 1024 /* most answers with addresses are below 512 */
 
-/* FLOW_MISS and STRAY: one per queue until the agent closed it. UNREADABLE: no queue. */
+/* FLOW_MISS and STRAY: one per queue until the agent closed it. UNREADABLE and CLEAR: no queue. */
 struct hf_event {
 	enum hf_event_type type;
 	__u32 queue;

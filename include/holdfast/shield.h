@@ -12,7 +12,7 @@
 #include "holdfast/cookie.h"
 
 /* Changes when a layout below changes; an agent replaces maps of another version by its own. */
-#define HF_SHIELD_VERSION 1
+#define HF_SHIELD_VERSION 2
 
 #define HF_SHIELD_SOURCES 16384 /* addresses (IPv4 /32, IPv6 /64) remembered; the longest unheard of gives way */
 #define HF_SHIELD_SITES 8192	/* likewise IPv4 /24 and IPv6 /48 */
@@ -25,6 +25,9 @@
 
 /* Payloads that are looked at until the nonce comes; senders have it third. */
 #define HF_SHIELD_PAYLOADS 16
+
+/* Processors that ESP is spread over at most; a power of two. */
+#define HF_SHIELD_SPREAD_MAX 64
 
 /* How long everybody is asked for a cookie after the rate of all was last exceeded: long enough not to flicker. */
 #define HF_SHIELD_UP_NS 10000000000ull
@@ -40,12 +43,13 @@ struct hf_shield_set {
 	__u32 version; /* HF_SHIELD_VERSION, written last; any other: everything passes */
 	__u32 demand;  /* 1: the engine has so many half-open SAs that everybody brings a cookie */
 	__u32 secret_version;
-	__u32 reserved;
-	struct hf_cookie_secret secret[2];   /* by secret_version & 1 */
-	struct hf_shield_rate source, site;  /* requests without a cookie that pass: of an address, of a site */
-	struct hf_shield_rate all;	     /* of all; above it the shield is up for everybody */
-	struct hf_shield_rate proven_source; /* requests with a good cookie that pass: of an address */
-	struct hf_shield_rate proven_site;   /* of a site */
+	__u32 spread;				/* ESP is spread over so many processors; 0 = it is not */
+	struct hf_cookie_secret secret[2];	/* by secret_version & 1 */
+	struct hf_shield_rate source, site;	/* requests without a cookie that pass: of an address, of a site */
+	struct hf_shield_rate all;		/* of all; above it the shield is up for everybody */
+	struct hf_shield_rate proven_source;	/* requests with a good cookie that pass: of an address */
+	struct hf_shield_rate proven_site;	/* of a site */
+	__u32 spread_cpu[HF_SHIELD_SPREAD_MAX]; /* their numbers */
 	struct hf_shield_rate odd; /* of all: requests without a responder's SPI that are no IKE_SA_INIT of version 2 */
 };
 
@@ -76,6 +80,8 @@ struct hf_shield_count {
 	__u64 proven_dropped; /* with a good one, too many of its address or site */
 	__u64 unanswerable;   /* dropped: nobody can have sent it from there */
 	__u64 answer_failed;  /* dropped: the kernel did not let the frame be changed */
+	__u64 clear_dropped; /* what is no IKE, dropped: clear from a pair that must be sealed, or is blocked (hf_count has it too) */
+	__u64 esp_spread; /* ESP handed to the processor of its SA */
 };
 
 #endif

@@ -28,15 +28,32 @@
 #define SINGLES 20000
 #define FRAME_MAX 512
 
-enum shape { SHAPE_TCP, SHAPE_ESP, SHAPE_UDP, SHAPE_KNOWN, SHAPE_BELOW, SHAPE_DROPPED, SHAPE_COOKIE, SHAPES };
+enum shape {
+	SHAPE_TCP,
+	SHAPE_ESP,
+	SHAPE_UDP,
+	SHAPE_KNOWN,
+	SHAPE_BELOW,
+	SHAPE_DROPPED,
+	SHAPE_COOKIE,
+	/* TCP and ESP at the program for drivers, which asks the gate */
+	SHAPE_DOOR_CLEAR,
+	SHAPE_DOOR_TRIE,
+	SHAPE_DOOR_STOPPED,
+	SHAPE_DOOR_ESP,
+	SHAPES
+};
 
-static const char *const names[SHAPES] = { "tcp", "esp", "udp", "ike_with_spis", "below", "dropped", "cookie_good" };
+static const char *const names[SHAPES] = {
+	"tcp",	       "esp",	     "udp",	     "ike_with_spis", "below",	  "dropped",
+	"cookie_good", "door_clear", "door_by_trie", "door_stopped",  "door_esp",
+};
 
 struct bench {
 	struct shield_bpf *skel;
 	struct xdp_pass_bpf *pass;
 	struct hf_shield_set *set;
-	int shield, empty;
+	int shield, driver, empty;
 	double ns[2][SHAPES], answer[2]; /* above the empty program; by family, IPv4 first */
 	double empty_ns;
 };
@@ -97,7 +114,8 @@ static size_t put_udp(uint8_t *at, enum shape shape, const uint8_t *cookie)
 
 static size_t put_frame(uint8_t *frame, bool v6, enum shape shape, const uint8_t *cookie)
 {
-	uint8_t *ip = frame + 14, proto = shape == SHAPE_TCP ? 6 : shape == SHAPE_ESP ? 50 : 17;
+	bool esp = shape == SHAPE_ESP || shape == SHAPE_DOOR_ESP, tcp = shape == SHAPE_TCP || shape >= SHAPE_DOOR_CLEAR;
+	uint8_t *ip = frame + 14, proto = esp ? 50 : tcp ? 6 : 17;
 	size_t head = v6 ? 40 : 20, len = 120;
 
 	memset(frame, 0, FRAME_MAX);
@@ -180,6 +198,35 @@ static void least(double *best, double value)
 		*best = value;
 }
 
+static void addr_of(struct hf_addr *addr, const uint8_t *octets, bool v6)
+{
+	memset(addr, 0, sizeof(*addr));
+	if (v6) {
+		memcpy(addr, octets, 16);
+	} else {
+		memset(addr->octet + 10, 0xff, 2);
+		memcpy(addr->octet + 12, octets, 4);
+	}
+}
+
+/* What the gate says of the frames' pair; by the trie it may be clear. */
+static void decide(struct bench *bench, bool v6, enum shape shape)
+{
+	struct hf_gate gate = { .verdict = shape == SHAPE_DOOR_STOPPED ? HF_VERDICT_SECURE : HF_VERDICT_CLEAR };
+	static const uint8_t from4[4] = { 0xc6, 0x33, 0x64, 2 };
+	static const uint8_t from6[16] = { 0x20, 0x01, 0x0d, 0xb8, 2, [15] = 2 };
+	int map = bpf_map__fd(bench->skel->maps.hf_gate);
+	struct hf_pair pair;
+
+	addr_of(&pair.local, v6 ? own6 : own4, v6);
+	addr_of(&pair.remote, v6 ? from6 : from4, v6);
+	gate.mark = hf_pair_mark(&pair);
+	bpf_map_delete_elem(map, &pair);
+	if ((shape == SHAPE_DOOR_CLEAR || shape == SHAPE_DOOR_STOPPED) &&
+	    bpf_map_update_elem(map, &pair, &gate, BPF_ANY))
+		die("hf_gate");
+}
+
 static void measure(struct bench *bench, bool v6)
 {
 	uint8_t frame[FRAME_MAX], cookie[HF_COOKIE_LEN], out[FRAME_MAX];
@@ -196,8 +243,10 @@ static void measure(struct bench *bench, bool v6)
 		for (int shape = 0; shape < SHAPES; shape++) {
 			len = put_frame(frame, v6, (enum shape)shape, shape == SHAPE_COOKIE ? cookie : NULL);
 			bench->set->demand = shape == SHAPE_COOKIE;
+			decide(bench, v6, (enum shape)shape);
 			least(&best[shape],
-			      run_many(bench->shield, frame, len, shape == SHAPE_DROPPED ? XDP_DROP : XDP_PASS));
+			      run_many(shape >= SHAPE_DOOR_CLEAR ? bench->driver : bench->shield, frame, len,
+				       shape == SHAPE_DROPPED || shape == SHAPE_DOOR_STOPPED ? XDP_DROP : XDP_PASS));
 		}
 		least(&empty, run_many(bench->empty, frame, len, XDP_PASS));
 	}
@@ -211,14 +260,9 @@ static void measure(struct bench *bench, bool v6)
 static void own(int map, const uint8_t *octets, bool v6)
 {
 	struct hf_exempt exempt = { .flags = HF_EXEMPT_OWN };
-	struct hf_addr addr = { { 0 } };
+	struct hf_addr addr;
 
-	if (v6) {
-		memcpy(&addr, octets, 16);
-	} else {
-		memset(addr.octet + 10, 0xff, 2);
-		memcpy(addr.octet + 12, octets, 4);
-	}
+	addr_of(&addr, octets, v6);
 	if (bpf_map_update_elem(map, &addr, &exempt, BPF_ANY))
 		die("hf_exempt");
 }
@@ -226,12 +270,15 @@ static void own(int map, const uint8_t *octets, bool v6)
 static void set_up(struct bench *bench)
 {
 	const struct hf_shield_rate rate = { .span_ns = 1, .burst_ns = 1000000000 };
+	const struct hf_prefix any = { 0 };
+	const struct hf_rule clear = { .group = HF_GROUP_CLEAR };
 
 	bench->skel = shield_bpf__open_and_load();
 	bench->pass = xdp_pass_bpf__open_and_load();
 	if (!bench->skel || !bench->pass)
 		die("the programs cannot be loaded");
 	bench->shield = bpf_program__fd(bench->skel->progs.hf_shield);
+	bench->driver = bpf_program__fd(bench->skel->progs.hf_shield_driver);
 	bench->empty = bpf_program__fd(bench->pass->progs.bench_xdp_pass);
 	bench->set =
 		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(bench->skel->maps.hf_shield_set), 0);
@@ -240,6 +287,8 @@ static void set_up(struct bench *bench)
 	bench->set->source = bench->set->site = bench->set->all = rate;
 	bench->set->proven_source = bench->set->proven_site = bench->set->odd = rate;
 	bench->set->version = HF_SHIELD_VERSION;
+	if (bpf_map_update_elem(bpf_map__fd(bench->skel->maps.hf_policy), &any, &clear, BPF_ANY))
+		die("hf_policy");
 	own(bpf_map__fd(bench->skel->maps.hf_exempt), own4, false);
 	own(bpf_map__fd(bench->skel->maps.hf_exempt), own6, true);
 }

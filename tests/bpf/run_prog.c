@@ -26,11 +26,12 @@
 #define GATES 64
 #define RING_BYTES 65536
 
+/* Ingress has no maps to hold packets in. */
 static void set_size(struct bpf_object *object, const char *name, uint32_t entries)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(object, name);
 
-	if (!map || bpf_map__set_max_entries(map, entries))
+	if (map && bpf_map__set_max_entries(map, entries))
 		fail_msg("map %s cannot have %u entries", name, entries);
 }
 
@@ -94,12 +95,8 @@ static void attach_maps(struct run *run)
 {
 	run->policy = map_fd(run, "hf_policy");
 	run->gate = map_fd(run, "hf_gate");
-	run->hold = map_fd(run, "hf_hold");
 	run->exempt = map_fd(run, "hf_exempt");
 	run->count = map_fd(run, "hf_count");
-	run->queue = map_memory(run, "hf_queue", sizeof(*run->queue), run->size.queues);
-	run->slot = map_memory(run, "hf_slot", sizeof(*run->slot), run->size.slots);
-	run->slot_big = map_memory(run, "hf_slot_big", sizeof(*run->slot_big), run->size.slots_big);
 	run->config = map_memory(run, "hf_config", sizeof(*run->config), 1);
 	run->ring = ring_buffer__new(map_fd(run, "hf_ring"), on_event, run, NULL);
 	if (!run->ring)
@@ -141,6 +138,10 @@ void run_open_egress(struct run *run, const struct run_sizes *size)
 		fail_msg("the kernel refuses the egress program");
 	run->prog = bpf_program__fd(skel->progs.hf_egress);
 	attach_maps(run);
+	run->hold = map_fd(run, "hf_hold");
+	run->queue = map_memory(run, "hf_queue", sizeof(*run->queue), run->size.queues);
+	run->slot = map_memory(run, "hf_slot", sizeof(*run->slot), run->size.slots);
+	run->slot_big = map_memory(run, "hf_slot_big", sizeof(*run->slot_big), run->size.slots_big);
 }
 
 void run_open_ingress(struct run *run, const struct run_sizes *size)
@@ -161,9 +162,11 @@ void run_open_ingress(struct run *run, const struct run_sizes *size)
 void run_close(struct run *run)
 {
 	ring_buffer__free(run->ring);
-	munmap(run->queue, sizeof(*run->queue) * run->size.queues);
-	munmap(run->slot, sizeof(*run->slot) * run->size.slots);
-	munmap(run->slot_big, sizeof(*run->slot_big) * run->size.slots_big);
+	if (run->queue) {
+		munmap(run->queue, sizeof(*run->queue) * run->size.queues);
+		munmap(run->slot, sizeof(*run->slot) * run->size.slots);
+		munmap(run->slot_big, sizeof(*run->slot_big) * run->size.slots_big);
+	}
 	munmap(run->config, sizeof(*run->config));
 	run->destroy(run);
 }

@@ -28,7 +28,7 @@ struct run_sizes {
 	bool tcx;
 };
 
-/* One loaded program and its maps. The arrays are mapped: what the program does is seen at once. */
+/* One loaded program and its maps. The arrays are mapped: what the program does is seen at once. Ingress holds nothing: no hold, queue, slots. */
 struct run {
 	void *skel;
 	void (*destroy)(struct run *run);

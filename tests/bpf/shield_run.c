@@ -66,17 +66,38 @@ void shield_free_rates(struct shield *shield)
 	shield->set->proven_source = shield->set->proven_site = shield->set->odd = rate;
 }
 
+static void share(struct bpf_object *object, const struct run *run)
+{
+	static const char *const names[] = { "hf_policy", "hf_gate",   "hf_exempt", "hf_config",
+					     "hf_count",  "hf_budget", "hf_ring" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(bpf_map__reuse_fd(bpf_object__find_map_by_name(object, names[i]),
+						   bpf_object__find_map_fd_by_name(run->object, names[i])),
+				 0);
+}
+
 void shield_open(struct shield *shield)
+{
+	shield_open_beside(shield, NULL);
+}
+
+void shield_open_beside(struct shield *shield, const struct run *run)
 {
 	struct shield_bpf *skel = shield_bpf__open();
 
 	libbpf_set_print(no_log);
 	assert_non_null(skel);
+	if (run)
+		share(skel->obj, run);
+	assert_int_equal(bpf_map__set_max_entries(skel->maps.hf_shield_cpu, (uint32_t)libbpf_num_possible_cpus()), 0);
 	if (shield_bpf__load(skel))
 		fail_msg("the kernel refuses the shield");
 	*shield = (struct shield){
 		.skel = skel,
 		.prog = bpf_program__fd(skel->progs.hf_shield),
+		.prog_driver = bpf_program__fd(skel->progs.hf_shield_driver),
+		.cpus = bpf_map__fd(skel->maps.hf_shield_cpu),
 		.source = bpf_map__fd(skel->maps.hf_shield_source),
 		.site = bpf_map__fd(skel->maps.hf_shield_site),
 		.exempt = bpf_map__fd(skel->maps.hf_exempt),
@@ -84,8 +105,10 @@ void shield_open(struct shield *shield)
 		.set = map_memory(bpf_map__fd(skel->maps.hf_shield_set)),
 		.state = map_memory(bpf_map__fd(skel->maps.hf_shield_state)),
 	};
-	own(shield, SHIELD_OWN4);
-	own(shield, SHIELD_OWN6);
+	if (!run) {
+		own(shield, SHIELD_OWN4);
+		own(shield, SHIELD_OWN6);
+	}
 	cookie_rotate(&shield->jar, &host, 0);
 	show_secrets(shield);
 	shield_free_rates(shield);
@@ -133,6 +156,15 @@ int shield_run(const struct shield *shield, const uint8_t *frame, size_t len, ui
 	if (bpf_prog_test_run_opts(shield->prog, &opts))
 		return -errno - 1000;
 	*out_len = opts.data_size_out;
+	return (int)opts.retval;
+}
+
+int shield_run_driver(const struct shield *shield, const uint8_t *frame, size_t len)
+{
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = (uint32_t)len, .repeat = 1);
+
+	if (bpf_prog_test_run_opts(shield->prog_driver, &opts))
+		return -errno - 1000;
 	return (int)opts.retval;
 }
 

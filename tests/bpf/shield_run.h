@@ -22,15 +22,19 @@ struct shield_bpf;
 
 struct shield {
 	struct shield_bpf *skel;
-	int prog;
-	int source, site, exempt, count;
+	int prog, prog_driver;
+	int source, site, exempt, count, cpus;
 	struct hf_shield_set *set;     /* mapped */
 	struct hf_shield_state *state; /* mapped */
 	struct cookie_jar jar;	       /* the engine's, whose secrets `set` has */
 };
 
-/* shield_open loads the program: one own address of each family, secrets, and rates that let everything through. */
+/* shield_open loads the programs: one own address of each family, secrets, and rates that let everything through. */
 void shield_open(struct shield *shield);
+
+/* shield_open_beside does so on the gate's maps of another program: what is said there holds for both. */
+struct run;
+void shield_open_beside(struct shield *shield, const struct run *run);
 void shield_close(struct shield *shield);
 
 /* shield_free_rates: rates that nothing exceeds. */
@@ -43,6 +47,8 @@ void shield_forget(struct shield *shield);
 void shield_rotate(struct shield *shield);
 
 /* shield_run returns the verdict (XDP_*); `out` is the frame afterwards. */
+/* shield_run_driver runs the program that is for drivers, which leaves frames that pass as they are. */
+int shield_run_driver(const struct shield *shield, const uint8_t *frame, size_t len);
 int shield_run(const struct shield *shield, const uint8_t *frame, size_t len, uint8_t out[FRAME_MAX], size_t *out_len);
 
 struct hf_shield_count shield_counts(const struct shield *shield);

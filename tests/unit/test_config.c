@@ -202,6 +202,7 @@ static const struct mistake conf_mistakes[] = {
 	  "$D/holdfast.conf:2: metrics: \"yes\" is none: give off, 127.0.0.1:PORT, [::1]:PORT or an absolute path" },
 	{ "[agent]\nsandbox = no\n", "$D/holdfast.conf:2: sandbox = no is none: give on or off" },
 	{ "[agent]\nshield = auto\n", "$D/holdfast.conf:2: shield = auto is none: give on or off" },
+	{ "[agent]\nspread = on\n", "$D/holdfast.conf:2: spread = on is the shield's work: add shield = on" },
 	{ "[agent]\nlog_level = loud\n",
 	  "$D/holdfast.conf:2: log_level = loud is none: give error, warn, info or debug" },
 	{ "[agent]\ninterfaces = eth0 averyveryverylong\n",
