@@ -124,6 +124,8 @@ static const struct row rows[] = {
 	{ "holdfast_ike_ended_total", "ike.ended", "reason", "IKE SAs and attempts that ended." },
 	{ "holdfast_ike_authentication_failures_total", "ike.authentication_failed", NULL,
 	  "Peers that did not prove their key." },
+	{ "holdfast_ike_renewals_full_total", "ike.renewals_full", NULL,
+	  "SAs that ended before those of the peer's next key were there, because too many peers had another one." },
 	{ "holdfast_ike_messages_total", "ike.messages", "event",
 	  "IKE messages by what became of them; they overlap." },
 	/* the shield in front of IKE */

@@ -209,6 +209,8 @@ static json_t *limits_json(const struct status *status)
 		  "raise gate_entries in [limits]");
 	add_limit(out, status->core.handoffs_cut, "handoff", "pairs whose packets may have changed order",
 		  "none: a sender was faster than re-injection");
+	add_limit(out, status->keying.renewals_full, "renewals", "pairs without SAs until new ones were there",
+		  "none: more peers than that had another key in the DNS at once");
 	return out;
 }
 
@@ -247,12 +249,13 @@ static void add_keying(json_t *out, const struct status_keying *keying)
 	if (!keying->present)
 		return;
 	json_object_set_new(out, "ike",
-			    json_pack("{ss? si si si si sI sI sI si si so so so}", "key",
+			    json_pack("{ss? si si si si sI sI sI sI si si so so so}", "key",
 				      *keying->key ? keying->key : NULL, "half_open", (int)ike->half_open,
 				      "established", (int)ike->established, "max", (int)ike->sas_max, "children",
 				      (int)ike->children, "initiated", (json_int_t)ike->initiated, "responded",
 				      (json_int_t)ike->responded, "authentication_failed", (json_int_t)ike->auth_failed,
-				      "blocks", (int)ike->blocks, "blocks_max", (int)ike->blocks_max, "messages",
+				      "renewals_full", (json_int_t)keying->renewals_full, "blocks", (int)ike->blocks,
+				      "blocks_max", (int)ike->blocks_max, "messages",
 				      counters_json(ike, ike_counters, COUNT(ike_counters)), "ended",
 				      ended_json(ike->down), "lifetimes", lifetimes_json(&keying->lifetimes)));
 	json_object_set_new(

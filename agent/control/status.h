@@ -37,6 +37,7 @@ struct status_keying {
 	const char *key; /* this host's public key as pins write it, "" = it has none */
 	struct ike_counts ike;
 	struct status_lifetimes lifetimes;
+	uint64_t renewals_full;		      /* SAs that ended before those of the peer's next key were there */
 	uint64_t asked, keys, no_key, failed; /* questions to discovery, and what came of them */
 	uint64_t pinned, listed, known;	      /* hosts; known: reached securely before */
 	uint64_t directory_serial, directory_expires_s, directories_rejected;

@@ -87,6 +87,12 @@
 /* IKE SAs, half-open ones included, at most as many as peers: some 2 KB each when used. */
 #define LIMIT_IKE_SAS 16384
 
+/*
+ * Pairs whose peer has another key in the DNS and that get new SAs before the old ones go. 16 attempts are begun in a second, so these are begun within
+ * the minute that a record lives at least. Where there are more, SAs end first, and the next packet waits for new ones.
+ */
+#define LIMIT_RENEWALS 1024
+
 /* Prefixes in all policy files together. Two places of hf_policy are for what is unlisted, IPv4 and IPv6. */
 #define LIMIT_POLICY_ENTRIES (HF_POLICY_MAX - 2)
 

@@ -205,6 +205,7 @@ static void report(void *arg, struct status *status)
 		.key = negotiator->key_text,
 		.ike = ike,
 		.lifetimes = negotiator->lifetimes,
+		.renewals_full = renewals_refused(negotiator->renewals),
 		.asked = found.asked,
 		.keys = found.keys,
 		.no_key = found.no_key,

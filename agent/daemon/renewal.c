@@ -5,10 +5,8 @@
  */
 #include "daemon/renewal.h"
 
+#include "core/limits.h"
 #include "daemon/negotiator_internal.h"
-
-/* Pairs at the same time; of more, SAs end at once and the next packet makes new ones. */
-#define RENEWALS_MAX 1024
 
 #define LOOK_NS NSTIME_S
 
@@ -34,8 +32,9 @@ struct renewal {
 struct renewals {
 	struct negotiator *negotiator;
 	struct event *timer;
-	struct renewal renewal[RENEWALS_MAX];
+	struct renewal renewal[LIMIT_RENEWALS];
 	size_t count;
+	uint64_t refused;
 };
 
 /* What there is of one pair. */
@@ -134,8 +133,10 @@ bool renewals_begin(struct renewals *renewals, const struct hf_pair *pair, const
 		if (pair_equal(&renewals->renewal[i].pair, pair) &&
 		    memcmp(renewals->renewal[i].key, key, SHA256_LEN) == 0)
 			return true;
-	if (renewals->count == RENEWALS_MAX)
+	if (renewals->count == LIMIT_RENEWALS) {
+		renewals->refused++;
 		return false;
+	}
 	*renewal = (struct renewal){
 		.pair = *pair,
 		.gateway = *gateway,
@@ -147,6 +148,11 @@ bool renewals_begin(struct renewals *renewals, const struct hf_pair *pair, const
 	renewals->count++;
 	arm(renewals);
 	return true;
+}
+
+uint64_t renewals_refused(const struct renewals *renewals)
+{
+	return renewals->refused;
 }
 
 struct renewals *renewals_new(struct negotiator *negotiator)

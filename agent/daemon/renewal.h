@@ -23,4 +23,7 @@ void renewals_free(struct renewals *renewals);
 bool renewals_begin(struct renewals *renewals, const struct hf_pair *pair, const struct hf_addr *gateway,
 		    const uint8_t key[SHA256_LEN], uint64_t grace_ns);
 
+/* renewals_refused counts those for which there was no room. */
+uint64_t renewals_refused(const struct renewals *renewals);
+
 #endif

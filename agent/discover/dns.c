@@ -5,6 +5,10 @@
  *
  * libunbound cannot be told to leave its memory aside for one question. So questions that ask anew go to a context of their own, which remembers
  * nothing from before it was made, and that is FRESH_S at most; it ends when its last answer has come.
+ *
+ * Nor can it be asked without waiting: questions go to its thread through a socket, and who writes waits while that is full, at some 140 of them. An
+ * answer shows that its question was read, and all before it; so as many as surely find room are on their way, and the others wait here.
+ * Of every few, one is answered by the thread itself, or servers that do not answer would hold up all.
  */
 #include "discover/dns.h"
 
@@ -30,12 +34,21 @@
 /* Of such contexts; each may wait minutes for servers that do not answer. When all do, the newest is asked for longer. */
 #define FRESH_MAX 3
 
+/* Questions that may not have been read. With a name as long as can be, one takes 2 KB of the socket's 208 KB. */
+#define UNREAD_MAX 96
+/* Of so many, the last one is what the thread answers itself. */
+#define SIGNPOST_EVERY 32
+#define SIGNPOST "localhost."
+
 struct context {
 	struct dns *dns;
 	struct ub_ctx *ctx;
 	struct event *ready;
-	size_t calls; /* under way */
-	bool busy;    /* its answers are being told */
+	size_t calls;	      /* under way */
+	uint64_t given, read; /* numbers of the last question that the thread was given, and that it has surely read */
+	struct call *queue;   /* to be given */
+	struct call **queue_end;
+	bool busy; /* its answers are being told */
 	uint64_t made_s;
 };
 
@@ -55,6 +68,10 @@ struct call {
 	struct call *next, **link;
 	dns_callback *callback;
 	void *arg;
+	uint64_t number;
+	struct call *behind; /* in the queue */
+	uint16_t type;	     /* of one that was in the queue, as the name */
+	char *name;
 };
 
 static uint64_t monotonic_s(void)
@@ -72,7 +89,14 @@ static struct call *call_new(struct context *context, dns_callback *callback, vo
 
 	if (!call)
 		return NULL;
-	*call = (struct call){ dns, context, dns->calls, &dns->calls, callback, arg };
+	*call = (struct call){
+		.dns = dns,
+		.context = context,
+		.next = dns->calls,
+		.link = &dns->calls,
+		.callback = callback,
+		.arg = arg,
+	};
 	if (call->next)
 		call->next->link = &call->next;
 	dns->calls = call;
@@ -86,6 +110,7 @@ static void call_free(struct call *call)
 	*call->link = call->next;
 	if (call->next)
 		call->next->link = call->link;
+	free(call->name);
 	free(call);
 }
 
@@ -130,14 +155,65 @@ static void answer(struct call *call, const struct dns_reply *reply)
 
 static void on_result(void *arg, int error, struct ub_result *result)
 {
+	struct call *call = arg;
 	struct dns_reply reply = { .status = DNS_FAILED, .why = "" };
 
 	if (error || !result)
 		reply.why = ub_strerror(error);
 	else
 		read_result(&reply, result);
-	answer(arg, &reply);
+	if (call->context->read < call->number)
+		call->context->read = call->number;
+	answer(call, &reply);
 	ub_resolve_free(result);
+}
+
+/* ---- questions -------------------------------------------------------------------------------- */
+
+static void nobody(void *arg, const struct dns_reply *reply)
+{
+	(void)arg;
+	(void)reply;
+}
+
+/* 0, or libunbound's number for what is wrong. */
+static int give(struct call *call, const char *name, uint16_t type)
+{
+	int error = ub_resolve_async(call->context->ctx, name, type, CLASS_IN, call, on_result, NULL);
+
+	if (!error)
+		call->number = ++call->context->given;
+	return error;
+}
+
+static bool has_room(const struct context *context)
+{
+	return context->given < context->read + UNREAD_MAX;
+}
+
+/* One that cannot be given is missed no more than until the next. */
+static void give_signpost(struct context *context)
+{
+	struct call *call;
+
+	if (context->given % SIGNPOST_EVERY < SIGNPOST_EVERY - 1)
+		return;
+	call = call_new(context, nobody, NULL);
+	if (call && give(call, SIGNPOST, DNS_TYPE_A))
+		call_free(call);
+}
+
+static int enqueue(struct call *call, const char *name, uint16_t type)
+{
+	struct context *context = call->context;
+
+	call->name = strdup(name);
+	if (!call->name)
+		return UB_NOMEM;
+	call->type = type;
+	*(context->queue ? context->queue_end : &context->queue) = call;
+	context->queue_end = &call->behind;
+	return 0;
 }
 
 static int ask(struct context *context, const char *name, uint16_t type, dns_callback *callback, void *arg)
@@ -147,11 +223,26 @@ static int ask(struct context *context, const char *name, uint16_t type, dns_cal
 
 	if (!call)
 		return -ENOMEM;
-	error = ub_resolve_async(context->ctx, name, type, CLASS_IN, call, on_result, NULL);
-	if (!error)
-		return 0;
-	call_free(call);
-	return error == UB_NOMEM ? -ENOMEM : -EIO;
+	error = context->queue || !has_room(context) ? enqueue(call, name, type) : give(call, name, type);
+	if (error) {
+		call_free(call);
+		return error == UB_NOMEM ? -ENOMEM : -EIO;
+	}
+	give_signpost(context);
+	return 0;
+}
+
+static void give_queue(struct context *context)
+{
+	while (context->queue && has_room(context)) {
+		struct call *call = context->queue;
+		int error = give(call, call->name, call->type);
+
+		context->queue = call->behind;
+		if (error)
+			answer(call, &(struct dns_reply){ .status = DNS_FAILED, .why = ub_strerror(error) });
+		give_signpost(context);
+	}
 }
 
 /* ---- trust anchors ---------------------------------------------------------------------------- */
@@ -247,12 +338,6 @@ static int configure(struct ub_ctx *ctx, const struct dns *dns, struct err *err)
 	return 0;
 }
 
-static void nobody(void *arg, const struct dns_reply *reply)
-{
-	(void)arg;
-	(void)reply;
-}
-
 /* The first question makes the thread. */
 static int start(struct context *context, struct err *err)
 {
@@ -264,7 +349,7 @@ static int start(struct context *context, struct err *err)
 	if (!error)
 		error = ub_ctx_zone_remove(context->ctx, "invalid.");
 	if (!error)
-		error = ask(context, "localhost.", DNS_TYPE_A, nobody, NULL);
+		error = ask(context, SIGNPOST, DNS_TYPE_A, nobody, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return error ? err_set(err, -EIO, "libunbound cannot be started: %s", ub_strerror(error)) : 0;
 }
@@ -311,6 +396,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	context->busy = true;
 	ub_process(context->ctx);
+	give_queue(context);
 	context->busy = false;
 	drop_fresh(dns);
 }

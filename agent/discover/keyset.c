@@ -190,9 +190,13 @@ static bool is_usable(struct keyset *keyset, struct record *out, struct view rda
 
 	if (record_read(out, rdata, NULL) < 0 || is_own(out, addr, NULL, NULL))
 		return false;
-	if (out->gateway_type == RECORD_GATEWAY_NAME ? strlen(dname_format(text, out->name)) >= DISCOVER_NAME_MAX
-						     : !can_be_gateway(keyset, &out->gateway, addr))
+	if (out->gateway_type != RECORD_GATEWAY_NAME) {
+		if (!can_be_gateway(keyset, &out->gateway, addr))
+			return false;
+	} else if (strlen(dname_format(text, out->name)) >= DISCOVER_NAME_MAX) {
+		say(keyset, "the name of its gateway is longer than names of hosts are");
 		return false;
+	}
 	if (record_spki(spki, &len, out, &err) == 0)
 		return true;
 	say(keyset, err.text);

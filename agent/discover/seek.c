@@ -37,7 +37,8 @@ struct seek {
 	struct event *tick;
 	struct dns *dns;
 	struct findings all;
-	size_t part; /* that the next tick looks at */
+	size_t part;				/* that the next tick looks at */
+	struct finding *hunted[SEEK_HUNTS_MAX]; /* that a hunt is under way for */
 	unsigned int hunts, waiters;
 	uint64_t hinted_s; /* in that second, hints made so many hunts: */
 	unsigned int hinted;
@@ -179,6 +180,17 @@ static void keep(struct finding *finding, const struct judgment *judgment, uint6
 	memcpy(finding->reason, judgment->reason, sizeof(finding->reason));
 }
 
+static void end_hunt(struct finding *finding)
+{
+	struct seek *seek = finding->seek;
+	unsigned int at = 0;
+
+	while (seek->hunted[at] != finding)
+		at++;
+	seek->hunted[at] = seek->hunted[--seek->hunts];
+	finding->hunted = false;
+}
+
 static void on_hunted(void *arg, const struct judge_evidence *evidence)
 {
 	struct finding *finding = arg;
@@ -186,8 +198,7 @@ static void on_hunted(void *arg, const struct judge_evidence *evidence)
 	struct judgment judgment;
 	bool lost, late, weak;
 
-	seek->hunts--;
-	finding->hunted = false;
+	end_hunt(finding);
 	if (seek->closing)
 		return;
 	judge_all(&judgment, evidence, finding->failures);
@@ -211,13 +222,12 @@ static bool same_network(const struct hf_addr *a, const struct hf_addr *b)
 	return addr_is_v4(a) == addr_is_v4(b) && memcmp(a->octet, b->octet, addr_is_v4(a) ? 15 : 6) == 0;
 }
 
-/* Only looked for when many are under way. */
 static bool is_network_busy(const struct seek *seek, const struct hf_addr *addr)
 {
 	unsigned int hunts = 0;
 
-	for (size_t i = 0; seek->hunts >= SEEK_NETWORK_MAX && i < seek->all.count; i++)
-		hunts += seek->all.finding[i]->hunted && same_network(&seek->all.finding[i]->addr, addr);
+	for (unsigned int i = 0; seek->hunts >= SEEK_NETWORK_MAX && i < seek->hunts; i++)
+		hunts += same_network(&seek->hunted[i]->addr, addr);
 	return hunts >= SEEK_NETWORK_MAX;
 }
 
@@ -246,7 +256,7 @@ static bool start_hunt(struct seek *seek, struct finding *finding)
 	if (hunt_start(seek->dns, &finding->addr, finding->keys != NULL, (const char(*)[DISCOVER_NAME_MAX])names, count,
 		       on_hunted, finding) < 0)
 		return false;
-	seek->hunts++;
+	seek->hunted[seek->hunts++] = finding;
 	finding->hunted = true;
 	finding->told = finding->hinted = false;
 	return true;

@@ -46,6 +46,15 @@ static double seconds_of(int who)
 	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
+/* How often this thread gave its processor away by itself. */
+static long sleeps(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_nvcsw;
+}
+
 static int open_seek(struct seek **out, struct event_base *base, const struct hf_addr *resolver, const char *anchors,
 		     discover_callback *callback, void *arg)
 {
@@ -119,6 +128,8 @@ struct pace {
 	unsigned int seconds, rate;
 	uint64_t began_ns, probe_due_ns;
 	uint64_t asked, keys, no_key, failed;
+	uint64_t held_up; /* questions that this thread slept in */
+	bool over;
 };
 
 static struct hf_addr addr_after(const struct hf_addr *addr, uint32_t by)
@@ -158,8 +169,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	while (pace->asked < due) {
 		const struct hf_addr addr = addr_after(&first, (uint32_t)pace->asked++);
+		long slept = sleeps();
 
 		seek_ask(pace->seek, CROWD, &addr);
+		pace->held_up += sleeps() > slept;
 	}
 }
 
@@ -172,7 +185,7 @@ static void on_probe(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (now - pace->began_ns > pace->seconds * UINT64_C(1000000000)) {
-		event_base_loopexit(pace->base, NULL);
+		pace->over = true;
 		return;
 	}
 	printf("late %.1f\n", now > pace->probe_due_ns ? (double)(now - pace->probe_due_ns) / 1e3 : 0);
@@ -184,6 +197,30 @@ static void on_probe(evutil_socket_t fd, short what, void *arg)
 	event_add(pace->probe, &wait);
 }
 
+/* Nanoseconds that this thread could have gone on and had no processor. */
+static uint64_t starved_ns(void)
+{
+	FILE *file = fopen("/proc/thread-self/schedstat", "r");
+	unsigned long long ran, starved = 0;
+
+	if (file && fscanf(file, "%llu %llu", &ran, &starved) != 2)
+		starved = 0;
+	if (file)
+		fclose(file);
+	return starved;
+}
+
+/* Goes on until the time is over. "turn MICROSECONDS" of processor for each turn of the loop. */
+static void run_pace(struct pace *pace)
+{
+	while (!pace->over) {
+		double began = seconds_of(RUSAGE_THREAD);
+
+		event_base_loop(pace->base, EVLOOP_ONCE);
+		printf("turn %.1f\n", (seconds_of(RUSAGE_THREAD) - began) * 1e6);
+	}
+}
+
 static int pace_main(const struct hf_addr *resolver, const char *anchors, char **argv)
 {
 	const struct timeval tick = { .tv_usec = TICK_US }, probe = { .tv_usec = PROBE_US };
@@ -191,6 +228,7 @@ static int pace_main(const struct hf_addr *resolver, const char *anchors, char *
 			     .seconds = (unsigned int)strtoul(argv[1], NULL, 10),
 			     .rate = (unsigned int)strtoul(argv[2], NULL, 10) };
 	double took, loop, all;
+	uint64_t starved;
 
 	if (addr_parse(&pace.probe_addr, argv[0], NULL) < 0 ||
 	    open_seek(&pace.seek, pace.base, resolver, anchors, on_answer, &pace) < 0)
@@ -203,11 +241,15 @@ static int pace_main(const struct hf_addr *resolver, const char *anchors, char *
 	event_add(pace.probe, &probe);
 	loop = seconds_of(RUSAGE_THREAD);
 	all = seconds_of(RUSAGE_SELF);
-	event_base_dispatch(pace.base);
+	starved = starved_ns();
+	run_pace(&pace);
+	starved = starved_ns() - starved;
 	took = (double)(now_ns() - pace.began_ns) / 1e9;
-	printf("{\"seconds\":%.3f,\"asked\":%llu,\"keys\":%llu,\"no_key\":%llu,\"failed\":%llu,\"loop_s\":%.3f,\"all_s\":%.3f}\n",
+	printf("{\"seconds\":%.3f,\"asked\":%llu,\"keys\":%llu,\"no_key\":%llu,\"failed\":%llu,\"loop_s\":%.3f,"
+	       "\"all_s\":%.3f,\"starved_s\":%.3f,\"held_up\":%llu}\n",
 	       took, (unsigned long long)pace.asked, (unsigned long long)pace.keys, (unsigned long long)pace.no_key,
-	       (unsigned long long)pace.failed, seconds_of(RUSAGE_THREAD) - loop, seconds_of(RUSAGE_SELF) - all);
+	       (unsigned long long)pace.failed, seconds_of(RUSAGE_THREAD) - loop, seconds_of(RUSAGE_SELF) - all,
+	       (double)starved / 1e9, (unsigned long long)pace.held_up);
 	fflush(stdout);
 	seek_close(pace.seek);
 	event_free(pace.tick);

@@ -506,7 +506,10 @@ static void test_status(void **state)
 	json_decref(json);
 
 	status.keying = (struct status_keying){ .present = true, .key = "", .ike = { .established = 4 }, .pinned = 9 };
+	status.keying.renewals_full = 3;
 	json = status_json(&status);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "ike"), "renewals_full")), 3);
+	assert_int_equal(json_array_size(json_object_get(json, "limits")), 8);
 	assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "ike"), "established")), 4);
 	assert_true(json_is_null(json_object_get(json_object_get(json, "ike"), "key")));
 	assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "discovery"), "pinned")), 9);

@@ -16,7 +16,7 @@
 #include "discover/record.h"
 
 static struct hf_addr address;
-static uint8_t rdata[DNS_RECORDS_MAX][64];
+static uint8_t rdata[DNS_RECORDS_MAX][128];
 
 /* ---- records ----------------------------------------------------------------------------------- */
 
@@ -106,6 +106,8 @@ static void test_gateway_chosen(void **state)
 	static const char name[] = "\002"
 				   "gw\003"
 				   "net";
+	/* Octets that take four characters each in a text. */
+	static const uint8_t odd[67] = { [0] = 63, [64] = 1 };
 	struct dns_reply reply = { .status = DNS_DATA, .security = DNS_SECURE, .count = 1, .why = "" };
 
 	(void)state;
@@ -119,6 +121,8 @@ static void test_gateway_chosen(void **state)
 	expect_gateway(&reply, "", "", 0, "its gateway, 224.0.0.9, is no address");
 	reply.data[0] = record_of(0, RECORD_GATEWAY_V6, six, sizeof(six), 1);
 	expect_gateway(&reply, "", "", 0, "other family");
+	reply.data[0] = record_of(0, RECORD_GATEWAY_NAME, odd, sizeof(odd), 1);
+	expect_gateway(&reply, "", "", 0, "longer than names of hosts are");
 	/* Two of one precedence: the lower one, with both its keys. One that cannot be used is passed over. */
 	reply.count = 4;
 	reply.data[0] = record_of(0, RECORD_GATEWAY_V4, far, sizeof(far), 1);
