@@ -24,10 +24,10 @@ static void counts(struct ikepeer *peer)
 	    ",\"cookies_sent\":%" PRIu64 ",\"cookies_bad\":%" PRIu64 ",\"bad_icv\":%" PRIu64 ",\"bad_syntax\":%" PRIu64
 	    ",\"bad_state\":%" PRIu64 ",\"retransmits\":%" PRIu64 ",\"auth_failed\":%" PRIu64 ",\"collisions\":%" PRIu64
 	    ",\"outputs_lost\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"load_begun\":%" PRIu64 ",\"load_up\":%" PRIu64
-	    ",\"load_failed\":%" PRIu64 ",\"at_ns\":%" PRIu64 "}",
+	    ",\"load_failed\":%" PRIu64 "}",
 	    c.datagrams, c.sas, c.half_open, c.established, c.children, c.dropped, c.cookies_sent, c.cookies_bad,
 	    c.bad_icv, c.bad_syntax, c.bad_state, c.retransmits, c.auth_failed, c.collisions, c.outputs_lost, c.blocks,
-	    peer->load.begun, peer->load.up, peer->load.failed, engine_now());
+	    peer->load.begun, peer->load.up, peer->load.failed);
 	if (peer->options.shield)
 		shield_say();
 }

@@ -133,9 +133,10 @@ static void on_child_up(struct ikepeer *peer, const struct ike_output *output)
 	int error = sas_up(peer, output);
 
 	say_child(peer, "CHILD_UP", output);
-	if (!error)
+	if (!error) {
 		peer->last_child = output->child.child;
-	load_up(peer, output->sa);
+		load_up(peer, output->sa);
+	}
 	if (peer->installed_count < CHILDREN_MAX)
 		peer->installed[peer->installed_count++] = (struct installed){ output->child.child, error };
 }
