@@ -153,8 +153,9 @@ measure() { # NAME HOST PROCESS
 	newcomers_for $alone
 	result "flood.$name.after" "$CAME"
 	result "flood.$name.newcomers_failed" "$(number n load_failed)"
-	stop ike-n
-	stop "$process"
+	# Without a word: to take leave of all peers is nobody's figure here.
+	stop ike-n KILL
+	stop "$process" KILL
 }
 
 engine a --shield eth0
