@@ -111,7 +111,7 @@ static void option_set(struct probe_options *o, int id, const char *arg)
 			die(arg);
 		break;
 	case OPT_COUNT:
-		o->count = number(arg, 10000000);
+		o->count = number(arg, UINT32_MAX);
 		break;
 	case OPT_HOSTS:
 		o->hosts = number(arg, 1000000);

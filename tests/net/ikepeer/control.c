@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,9 +23,13 @@ static void counts(struct ikepeer *peer)
 	    ",\"sas\":%u,\"half_open\":%u,\"established\":%u,\"children\":%u,\"dropped\":%" PRIu64
 	    ",\"cookies_sent\":%" PRIu64 ",\"cookies_bad\":%" PRIu64 ",\"bad_icv\":%" PRIu64 ",\"bad_syntax\":%" PRIu64
 	    ",\"bad_state\":%" PRIu64 ",\"retransmits\":%" PRIu64 ",\"auth_failed\":%" PRIu64 ",\"collisions\":%" PRIu64
-	    ",\"outputs_lost\":%" PRIu64 ",\"blocks\":%" PRIu64 "}",
+	    ",\"outputs_lost\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"load_begun\":%" PRIu64 ",\"load_up\":%" PRIu64
+	    ",\"load_failed\":%" PRIu64 "}",
 	    c.datagrams, c.sas, c.half_open, c.established, c.children, c.dropped, c.cookies_sent, c.cookies_bad,
-	    c.bad_icv, c.bad_syntax, c.bad_state, c.retransmits, c.auth_failed, c.collisions, c.outputs_lost, c.blocks);
+	    c.bad_icv, c.bad_syntax, c.bad_state, c.retransmits, c.auth_failed, c.collisions, c.outputs_lost, c.blocks,
+	    peer->load.begun, peer->load.up, peer->load.failed);
+	if (peer->options.shield)
+		shield_say();
 }
 
 static void connect_to(struct ikepeer *peer, const char *text)
@@ -57,6 +62,8 @@ static void obey(struct ikepeer *peer, const char *line)
 		ike_close_child(peer->ike, peer->last_child, now);
 	else if (strcmp(line, "forget") == 0)
 		ike_forget(peer->ike, peer->last_sa, now);
+	else if (strncmp(line, "load ", 5) == 0)
+		load_pace(peer, (uint32_t)strtoul(line + 5, NULL, 10));
 	else if (strcmp(line, "counts") == 0)
 		counts(peer);
 	else
@@ -78,7 +85,7 @@ static void on_line(evutil_socket_t fd, short what, void *arg)
 			obey(arg, line);
 }
 
-int control_open(struct ikepeer *peer, struct err *err)
+int commands_open(struct ikepeer *peer, struct err *err)
 {
 	const char *path = peer->options.control;
 	int fd;

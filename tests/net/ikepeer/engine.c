@@ -13,7 +13,7 @@
 #include "base/own.h"
 #include "ikepeer.h"
 
-#define SAS_MAX 64
+#define SAS_MAX 64 /* --sas-max */
 
 uint64_t engine_now(void)
 {
@@ -58,6 +58,8 @@ void engine_settle(struct ikepeer *peer)
 		ike_installed(peer->ike, it->child, it->error, now);
 		draw(peer);
 	}
+	while (load_step(peer))
+		draw(peer);
 	event_del(peer->timer);
 	if (ike_deadline(peer->ike) == NSTIME_NEVER)
 		return;
@@ -116,18 +118,25 @@ static int local_for(struct hf_addr *out, const struct hf_addr *remote)
 	return 0;
 }
 
+struct handle engine_begin(struct ikepeer *peer, const struct hf_addr *local, const struct hf_addr *remote)
+{
+	const struct ike_connect connect = { .path = { .local = *local, .remote = *remote },
+					     .fail_open = peer->options.fail_open,
+					     .initial_contact = peer->options.initial_contact };
+
+	return ike_connect(peer->ike, &connect, engine_now());
+}
+
 void engine_connect(struct ikepeer *peer, const struct hf_addr *remote)
 {
-	struct ike_connect connect = { .path.remote = *remote,
-				       .fail_open = peer->options.fail_open,
-				       .initial_contact = peer->options.initial_contact };
+	struct hf_addr local;
 	struct handle sa;
 
-	if (local_for(&connect.path.local, remote) < 0) {
+	if (local_for(&local, remote) < 0) {
 		say("ERROR no route to the peer");
 		return;
 	}
-	sa = ike_connect(peer->ike, &connect, engine_now());
+	sa = engine_begin(peer, &local, remote);
 	say("CONNECT sa=%u.%u", sa.index, sa.generation);
 	engine_settle(peer);
 }
@@ -137,9 +146,12 @@ static int open_sockets(struct ikepeer *peer, struct err *err)
 	static const struct netlink_events events;
 	const struct udp_options udp = { .port = peer->options.engine.port,
 					 .encap_port = peer->options.engine.encap_port };
-	int error = netlink_open(&peer->netlink, &events, peer, err);
+	int error = 0;
 
-	error = error ? error : xfrm_policy_nd_allow(peer->netlink, err);
+	if (!peer->options.no_kernel) {
+		error = netlink_open(&peer->netlink, &events, peer, err);
+		error = error ? error : xfrm_policy_nd_allow(peer->netlink, err);
+	}
 	error = error ? error : udp_open(&peer->udp, &udp, on_datagram, peer, err);
 	for (unsigned int i = 0; !error && i < UDP_SOCKETS; i++) {
 		if (udp_fd(peer->udp, i) < 0)
@@ -156,7 +168,7 @@ int engine_open(struct ikepeer *peer, struct err *err)
 
 	if (error)
 		return error;
-	options->sas_max = SAS_MAX;
+	options->sas_max = options->sas_max ? options->sas_max : SAS_MAX;
 	options->key = peer->options.key;
 	options->host = (struct ike_host){ .arg = peer, .random = give_random, .spi = sas_spi };
 	if (peer->options.keylog) {
@@ -172,7 +184,9 @@ int engine_open(struct ikepeer *peer, struct err *err)
 	if (!peer->memory || !peer->timer)
 		return err_set(err, -ENOMEM, "no memory");
 	peer->ike = ike_init(peer->memory, options, err);
-	return peer->ike ? 0 : -EINVAL;
+	if (!peer->ike)
+		return -EINVAL;
+	return peer->options.shield ? shield_open(peer, err) : 0;
 }
 
 /* The SAs and policies go with this driver; the peer is not told, as when a host dies. */
@@ -180,10 +194,14 @@ void engine_close(struct ikepeer *peer)
 {
 	struct err err = ERR_NONE;
 
+	if (peer->options.shield)
+		shield_close();
 	ike_clear(peer->ike);
 	free(peer->memory);
-	xfrm_remove_ours(peer->netlink, NULL, NULL, &err);
-	netlink_close(peer->netlink);
+	if (!peer->options.no_kernel) {
+		xfrm_remove_ours(peer->netlink, NULL, NULL, &err);
+		netlink_close(peer->netlink);
+	}
 	udp_close(peer->udp);
 	sign_key_free(peer->options.key);
 	if (peer->keylog)

@@ -7,12 +7,18 @@
  *   ikepeer [--key FILE] [--peer-key FILE]... [--psk TEXT] [--null] [--id NAME] [--peer-id NAME]
  *           [--connect ADDRESS]... [--respond] [--answer-delay MS] [--initial-contact] [--control FIFO] [--keylog FILE]
  *           [--kex 31,19,14] [--cbc] [--pfs] [--fragment-size N] [--force-encap] [--always-cookie] [--fail-open]
- *           [--child-life SECONDS] [--sa-life SECONDS] [--port N] [--encap-port N]
+ *           [--child-life SECONDS] [--sa-life SECONDS] [--port N] [--encap-port N] [--sas-max N]
+ *           [--no-kernel] [--quiet] [--load PER-SECOND --from ADDRESS] [--shield INTERFACE]
  *
  * --key:      our private key, PEM;  --peer-key: a public key of a peer that is accepted, PEM (SubjectPublicKeyInfo)
  * --respond:  peers may start; without it they are told that no key of theirs is known
- * --control:  commands, one a line: connect ADDRESS, rekey-child, rekey-ike, probe, close, close-child, forget, counts.
- *             They are about the newest SA that is up
+ * --control:  commands, one a line: connect ADDRESS, rekey-child, rekey-ike, probe, close, close-child, forget: about the
+ *             newest SA that is up; load PER-SECOND, counts
+ * --no-kernel: SAs are not installed, for a kernel without ESP
+ * --quiet:    only READY, ERROR and answers to commands
+ * --load:     set-ups with the one --connect at a steady pace, each from another address (65,536 from --from on) and closed when it
+ *             is up
+ * --shield:   the product's shield (agent/daemon/doorkeeper.c) in front of this engine
  *
  * One event a line on standard output: READY, UP, CHILD_UP, CHILD_USE, CHILD_QUIET, CHILD_DOWN, REPLACED, MOVED, DOWN.
  */
@@ -40,7 +46,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	options_parse(&peer.options, argc, argv);
 	peer.base = event_base_new();
-	if (!peer.base || engine_open(&peer, &err) < 0 || control_open(&peer, &err) < 0) {
+	if (!peer.base || engine_open(&peer, &err) < 0 || commands_open(&peer, &err) < 0) {
 		fprintf(stderr, "ikepeer: %s\n", err.text);
 		return 1;
 	}
@@ -49,8 +55,9 @@ int main(int argc, char **argv)
 	event_add(term, NULL);
 	event_add(interrupt, NULL);
 	say("READY");
-	for (size_t i = 0; i < peer.options.connects; i++)
+	for (size_t i = 0; i < peer.options.connects && !peer.options.load_per_second; i++)
 		engine_connect(&peer, &peer.options.connect[i]);
+	load_start(&peer);
 	event_base_dispatch(peer.base);
 	event_free(term);
 	event_free(interrupt);

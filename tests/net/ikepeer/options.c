@@ -75,14 +75,19 @@ static void take_list(uint16_t out[LIST_MAX], const char *text)
 	out[count] = 0;
 }
 
-static void take_connect(struct options *out, const char *text)
+static void take_address(struct hf_addr *out, const char *text)
 {
 	struct err err = ERR_NONE;
 
+	if (addr_parse(out, text, &err) < 0)
+		refuse(text, err.text);
+}
+
+static void take_connect(struct options *out, const char *text)
+{
 	if (out->connects == CONNECTS_MAX)
 		refuse(text, "too many");
-	if (addr_parse(&out->connect[out->connects++], text, &err) < 0)
-		refuse(text, err.text);
+	take_address(&out->connect[out->connects++], text);
 }
 
 static uint32_t number(const char *text)
@@ -119,6 +124,12 @@ static const struct option words[] = {
 	{ "sa-life", required_argument, NULL, 'S' },
 	{ "port", required_argument, NULL, 'P' },
 	{ "encap-port", required_argument, NULL, 'E' },
+	{ "sas-max", required_argument, NULL, 'm' },
+	{ "no-kernel", no_argument, NULL, 'N' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "load", required_argument, NULL, 'w' },
+	{ "from", required_argument, NULL, 'F' },
+	{ "shield", required_argument, NULL, 'D' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -198,6 +209,24 @@ static void take(struct options *out, int option)
 	case 'E':
 		engine->encap_port = (uint16_t)number(optarg);
 		break;
+	case 'm':
+		engine->sas_max = number(optarg);
+		break;
+	case 'N':
+		out->no_kernel = true;
+		break;
+	case 'q':
+		out->quiet = true;
+		break;
+	case 'w':
+		out->load_per_second = number(optarg);
+		break;
+	case 'F':
+		take_address(&out->load_from, optarg);
+		break;
+	case 'D':
+		out->shield = optarg;
+		break;
 	default:
 		exit(2);
 	}
@@ -214,4 +243,6 @@ void options_parse(struct options *out, int argc, char **argv)
 		take(out, option);
 	if (optind < argc)
 		refuse(argv[optind], "what is that?");
+	if (out->load_per_second && (out->connects != 1 || !addr_is_host(&out->load_from)))
+		refuse("--load", "wants one --connect, and --from");
 }

@@ -74,8 +74,8 @@ static void on_ask(struct ikepeer *peer, const struct ike_output *output)
 	struct timeval delay = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 };
 	char text[TEXT_MAX];
 
-	say("ASK sa=%u.%u %s id=%s null=%d", output->sa.index, output->sa.generation,
-	    output->ask.responder ? "responder" : "initiator", identity(text, &output->ask.id), output->ask.null);
+	tell(peer, "ASK sa=%u.%u %s id=%s null=%d", output->sa.index, output->sa.generation,
+	     output->ask.responder ? "responder" : "initiator", identity(text, &output->ask.id), output->ask.null);
 	for (struct ask *ask = peer->asks; ask < peer->asks + ASKS_MAX; ask++) {
 		if (ask->used)
 			continue;
@@ -99,18 +99,18 @@ static const char *auth_name(enum ike_auth auth)
 	return "?";
 }
 
-static void say_child(const char *what, const struct ike_output *output)
+static void say_child(const struct ikepeer *peer, const char *what, const struct ike_output *output)
 {
 	const struct child *child = &output->child.keys;
 	static const char *const algorithms[] = { "gcm256", "gcm128", "chacha20" };
 
-	say("%s sa=%u.%u child=%u.%u in=%08x out=%08x %s%s %s%s %s in:%d out:%d replaces=%08x replaced=%d", what,
-	    output->sa.index, output->sa.generation, output->child.child.index, output->child.child.generation,
-	    ntohl(child->spi_in_be), ntohl(child->spi_out_be),
-	    child->algorithm < CHILD_ALGORITHMS ? algorithms[child->algorithm] : "?", child->esn ? "-esn" : "",
-	    child->tunnel ? "tunnel" : "transport", child->encap ? "-encap" : "",
-	    output->child.responder ? "responder" : "initiator", output->child.install_in, output->child.install_out,
-	    ntohl(output->child.replaces_in_be), output->child.replaced);
+	tell(peer, "%s sa=%u.%u child=%u.%u in=%08x out=%08x %s%s %s%s %s in:%d out:%d replaces=%08x replaced=%d", what,
+	     output->sa.index, output->sa.generation, output->child.child.index, output->child.child.generation,
+	     ntohl(child->spi_in_be), ntohl(child->spi_out_be),
+	     child->algorithm < CHILD_ALGORITHMS ? algorithms[child->algorithm] : "?", child->esn ? "-esn" : "",
+	     child->tunnel ? "tunnel" : "transport", child->encap ? "-encap" : "",
+	     output->child.responder ? "responder" : "initiator", output->child.install_in, output->child.install_out,
+	     ntohl(output->child.replaces_in_be), output->child.replaced);
 }
 
 static bool same(struct handle a, struct handle b)
@@ -123,18 +123,20 @@ static void on_up(struct ikepeer *peer, const struct ike_output *output)
 	char text[TEXT_MAX], remote[ADDR_TEXT_MAX];
 
 	peer->last_sa = output->sa;
-	say("UP sa=%u.%u %s auth=%s id=%s remote=%s port=%u", output->sa.index, output->sa.generation,
-	    output->up.responder ? "responder" : "initiator", auth_name(output->up.auth),
-	    identity(text, &output->up.id), addr_format(remote, &output->path.remote), output->path.remote_port);
+	tell(peer, "UP sa=%u.%u %s auth=%s id=%s remote=%s port=%u", output->sa.index, output->sa.generation,
+	     output->up.responder ? "responder" : "initiator", auth_name(output->up.auth),
+	     identity(text, &output->up.id), addr_format(remote, &output->path.remote), output->path.remote_port);
 }
 
 static void on_child_up(struct ikepeer *peer, const struct ike_output *output)
 {
 	int error = sas_up(peer, output);
 
-	say_child("CHILD_UP", output);
-	if (!error)
+	say_child(peer, "CHILD_UP", output);
+	if (!error) {
 		peer->last_child = output->child.child;
+		load_up(peer, output->sa);
+	}
 	if (peer->installed_count < CHILDREN_MAX)
 		peer->installed[peer->installed_count++] = (struct installed){ output->child.child, error };
 }
@@ -148,8 +150,9 @@ static void on_down(struct ikepeer *peer, const struct ike_output *output)
 		*at = *at == ' ' ? '-' : *at;
 	if (same(peer->last_sa, output->sa))
 		peer->last_sa = HANDLE_NONE;
-	say("DOWN sa=%u.%u reason=%s was_up=%d notify=%u", output->sa.index, output->sa.generation, reason,
-	    output->down.was_up, output->down.notify);
+	load_down(peer, output->down.was_up);
+	tell(peer, "DOWN sa=%u.%u reason=%s was_up=%d notify=%u", output->sa.index, output->sa.generation, reason,
+	     output->down.was_up, output->down.notify);
 }
 
 void outputs_take(struct ikepeer *peer, struct ike_output *output)
@@ -167,27 +170,27 @@ void outputs_take(struct ikepeer *peer, struct ike_output *output)
 	case IKE_REPLACED:
 		if (same(peer->last_sa, output->replaced.old))
 			peer->last_sa = output->sa;
-		say("REPLACED sa=%u.%u old=%u.%u", output->sa.index, output->sa.generation, output->replaced.old.index,
-		    output->replaced.old.generation);
+		tell(peer, "REPLACED sa=%u.%u old=%u.%u", output->sa.index, output->sa.generation,
+		     output->replaced.old.index, output->replaced.old.generation);
 		break;
 	case IKE_CHILD_UP:
 		on_child_up(peer, output);
 		break;
 	case IKE_CHILD_USE:
 		sas_use(peer, output);
-		say_child("CHILD_USE", output);
+		say_child(peer, "CHILD_USE", output);
 		break;
 	case IKE_CHILD_QUIET:
 		sas_quiet(peer, output);
-		say_child("CHILD_QUIET", output);
+		say_child(peer, "CHILD_QUIET", output);
 		break;
 	case IKE_CHILD_DOWN:
 		sas_down(peer, output);
-		say_child("CHILD_DOWN", output);
+		say_child(peer, "CHILD_DOWN", output);
 		break;
 	case IKE_CHILD_MOVED:
 		sas_moved(peer, output);
-		say_child("MOVED", output);
+		say_child(peer, "MOVED", output);
 		break;
 	case IKE_DOWN:
 		on_down(peer, output);
