@@ -42,7 +42,7 @@ Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 # Asked once, and only when a recipe needs it: `make setup` must work before pkg-config is there.
-PKGS      := libbpf libelf zlib libmnl libevent_core libevent_extra inih jansson libsystemd libcap libseccomp libcrypto libcurl sqlite3 libunbound
+PKGS      := libbpf libxdp libelf zlib libmnl libevent_core libevent_extra inih jansson libsystemd libcap libseccomp libcrypto libcurl sqlite3 libunbound
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(if $(filter-out 0,$(.SHELLSTATUS)),$(error pkg-config lacks a library, see above; make setup))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 CMOCKA     = $(eval CMOCKA := $(shell pkg-config --cflags --libs cmocka))$(CMOCKA)

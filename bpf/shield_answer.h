@@ -2,7 +2,8 @@
 /*
  * The answer that demands a cookie, HDR, N(COOKIE), in the frame that the question came in, back to where that came from: link header
  * with its tags as it was but for the addresses, then headers made anew, without the options that the question may have had. It is
- * always shorter than the question, which has HF_SHIELD_INIT_MIN octets at least where this has 48.
+ * always shorter than the question, which has HF_SHIELD_INIT_MIN octets at least where this has 48. What is behind it in the
+ * frame is still the question's, until answer_cut.
  */
 #ifndef HF_SHIELD_ANSWER_H
 #define HF_SHIELD_ANSWER_H
@@ -100,13 +101,15 @@ static __always_inline bool turn_link(struct xdp_md *ctx)
 	return bpf_xdp_store_bytes(ctx, 0, back, sizeof(back)) == 0;
 }
 
-/* Cuts the frame to where the answer ends and writes it. `len` is the answer's without the link header. */
+/* `len` is the answer's without the link header. */
 static __always_inline bool replace(struct xdp_md *ctx, __u32 l3, void *answer, __u32 len)
 {
-	__u32 have = bpf_xdp_get_buff_len(ctx);
+	return l3 + len < bpf_xdp_get_buff_len(ctx) && bpf_xdp_store_bytes(ctx, l3, answer, len) == 0;
+}
 
-	return l3 + len < have && bpf_xdp_adjust_tail(ctx, (int)(l3 + len) - (int)have) == 0 &&
-	       bpf_xdp_store_bytes(ctx, l3, answer, len) == 0;
+static __always_inline __u32 answer_len(const struct frame *frame)
+{
+	return (frame->v4 ? sizeof(struct answer_v4) : sizeof(struct answer_v6)) - (frame->marker ? 0 : MARKER_LEN);
 }
 
 /* Both: `marker` is a constant, so that every length is one. */
@@ -162,6 +165,14 @@ static __always_inline bool answer_write(struct xdp_md *ctx, const struct frame 
 		return frame->marker ? answer_v4(ctx, frame, ike, cookie, true)
 				     : answer_v4(ctx, frame, ike, cookie, false);
 	return frame->marker ? answer_v6(ctx, frame, ike, cookie, true) : answer_v6(ctx, frame, ike, cookie, false);
+}
+
+/* answer_cut takes the rest of the question away. When it is false the frame is as it was. */
+static __always_inline bool answer_cut(struct xdp_md *ctx, const struct frame *frame)
+{
+	__u32 end = frame->l3 + answer_len(frame), have = bpf_xdp_get_buff_len(ctx);
+
+	return end < have && bpf_xdp_adjust_tail(ctx, (int)end - (int)have) == 0;
 }
 
 #endif

@@ -16,6 +16,7 @@
 #include "cli/offline.h"
 #include "cli/print.h"
 #include "cli/progress.h"
+#include "dataplane/dispatcher.h"
 #include "dataplane/probe.h"
 #include "holdfast/abi.h"
 #include "holdfast/control.h"
@@ -131,6 +132,11 @@ static void check_programs(struct doctor *doctor, const struct dataplane_probe *
 						"use a kernel with CONFIG_XFRM" };
 	static const struct check xdp = { "XDP programs", false,
 					  "no shield in front of IKE, whose own thresholds stand alone", BPF_KERNEL };
+	static const struct check beside = {
+		"XDP programs of others beside the shield", false,
+		"an interface has either the shield or somebody else's XDP program",
+		"nothing without such programs; else use x86-64 and a kernel with BTF and the JIT"
+	};
 	static const struct check xdp_state = { "XFRM state at XDP (Linux 6.8)", false,
 						"later releases check ESP at XDP with it",
 						"nothing, or use Linux 6.8 or newer with kernel BTF" };
@@ -147,6 +153,8 @@ static void check_programs(struct doctor *doctor, const struct dataplane_probe *
 	report_errno(doctor, &tcx, probe->tcx);
 	report_errno(doctor, &decrypted, probe->skb_xfrm_state);
 	report_errno(doctor, &xdp, probe->xdp);
+	report(doctor, &beside, probe->dispatcher == 0,
+	       probe->dispatcher == 0 ? "" : dispatcher_explain(probe->dispatcher));
 	report_errno(doctor, &xdp_state, probe->xdp_xfrm_state);
 	report_errno(doctor, &jit, probe->jit);
 	report_errno(doctor, &btf, probe->btf);
@@ -266,7 +274,7 @@ static void check_confined(struct doctor *doctor, long long pid)
 	report(doctor, &confined, !((unsigned long long)caps & ~needed) && filter == 2, detail);
 }
 
-/* Where a running agent has its shield, and in what form. */
+/* Where a running agent has its shield, in what form and company. */
 static void check_shield(struct doctor *doctor, const struct cli *cli)
 {
 	static const struct check shield = {
@@ -274,21 +282,28 @@ static void check_shield(struct doctor *doctor, const struct cli *cli)
 		"see the agent's log; or remove the other XDP program from the interface"
 	};
 	struct err err = ERR_NONE;
+	const json_t *report_of;
+	const char *name, *alone;
 	json_t *status = NULL, *how;
-	char detail[256] = "";
-	const char *name;
+	char detail[512] = "";
 	bool all = true;
 
 	if (client_ask(cli, &status, client_request(CONTROL_STATUS), &err) < 0)
 		return;
-	json_object_foreach(json_object_get(json_object_get(status, "shield"), "interfaces"), name, how) {
-		size_t used = strlen(detail);
+	report_of = json_object_get(status, "shield");
+	json_object_foreach(json_object_get(report_of, "interfaces"), name, how) {
+		const char *company = client_text(json_object_get(report_of, "company"), name);
 		const char *text = json_string_value(how) ? json_string_value(how) : "?";
+		size_t used = strlen(detail);
 
-		snprintf(detail + used, sizeof(detail) - used, "%s%s %s", used ? ", " : "", name, text);
+		snprintf(detail + used, sizeof(detail) - used, "%s%s %s%s%s", used ? ", " : "", name, text,
+			 *company ? " " : "", company);
 		all = all && strcmp(text, "none") != 0;
 	}
-	if (json_object_get(status, "shield"))
+	alone = client_text(report_of, "alone_because");
+	if (*alone)
+		snprintf(detail + strlen(detail), sizeof(detail) - strlen(detail), "; beside others never: %s", alone);
+	if (report_of)
 		report(doctor, &shield, all, detail);
 	json_decref(status);
 }

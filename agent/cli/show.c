@@ -206,10 +206,10 @@ static void show_keying(const json_t *ike, const json_t *discovery)
 			   print_span(span, (uint64_t)(left > 0 ? left : -left)));
 }
 
-/* "up, native on eth0: 12 asked for a cookie, 3 brought it" */
+/* "up (eth0 native alone): 12 asked for a cookie, 3 brought it" */
 static void show_shield(const json_t *json)
 {
-	char where[LIST_MAX] = "", list[LIST_MAX] = "", one[96];
+	char where[LIST_MAX] = "", list[LIST_MAX] = "", one[128];
 	bool up = client_number(json, "up");
 	const json_t *how;
 	const char *name;
@@ -217,7 +217,10 @@ static void show_shield(const json_t *json)
 	if (!json)
 		return;
 	json_object_foreach(json_object_get(json, "interfaces"), name, how) {
-		snprintf(one, sizeof(one), "%s %s", name, json_string_value(how) ? json_string_value(how) : "?");
+		const char *company = client_text(json_object_get(json, "company"), name);
+
+		snprintf(one, sizeof(one), "%s %s%s%s", name, json_string_value(how) ? json_string_value(how) : "?",
+			 *company ? " " : "", company);
 		append(where, one);
 	}
 	list_counters(list, json_object_get(json, "messages"), shield, COUNT(shield));

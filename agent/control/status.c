@@ -275,16 +275,20 @@ static void add_keying(json_t *out, const struct status_keying *keying)
 
 static void add_shield(json_t *out, const struct status_shield *shield)
 {
-	json_t *interfaces;
+	json_t *interfaces, *company;
 
 	if (!shield->present)
 		return;
 	interfaces = json_object();
-	for (size_t i = 0; i < shield->where_count; i++)
+	company = json_object();
+	for (size_t i = 0; i < shield->where_count; i++) {
 		json_object_set_new(interfaces, shield->where[i].interface, json_string(shield->where[i].how));
+		json_object_set_new(company, shield->where[i].interface, json_string(shield->where[i].company));
+	}
 	json_object_set_new(out, "shield",
-			    json_pack("{si si so so}", "up", (int)shield->up, "spread_over", (int)shield->spread_over,
-				      "interfaces", interfaces, "messages",
+			    json_pack("{si si so so ss? so}", "up", (int)shield->up, "spread_over",
+				      (int)shield->spread_over, "interfaces", interfaces, "company", company,
+				      "alone_because", shield->alone, "messages",
 				      counters_json(&shield->count, shield_counters, COUNT(shield_counters))));
 }
 

@@ -45,15 +45,22 @@ struct status_keying {
 	uint64_t dns_remembered, dns_asking, dns_refused; /* addresses that DNSSEC was asked for */
 };
 
+#define STATUS_COMPANY_MAX 48
+
+/* An Ethernet interface, and the shield on it. */
+struct status_place {
+	const char *interface, *how; /* "native", "generic" or "none" */
+	char company[STATUS_COMPANY_MAX]; /* "alone", "alone in the dispatcher" or "beside N in the dispatcher"; "" = "none" */
+};
+
 /* The shield in front of IKE; absent when it is not loaded. */
 struct status_shield {
 	bool present;
 	bool up;	      /* everybody is asked for a cookie */
 	uint32_t spread_over; /* processors, 0 = ESP is not spread */
 	struct hf_shield_count count;
-	struct {
-		const char *interface, *how; /* "native", "generic" or "none" */
-	} where[LIMIT_ATTACHED];	     /* Ethernet interfaces */
+	const char *alone; /* why XDP programs of others cannot be put beside it; NULL = they can */
+	struct status_place where[LIMIT_ATTACHED];
 	size_t where_count;
 };
 
@@ -85,7 +92,7 @@ void status_lifetime(struct status_lifetimes *lifetimes, uint64_t age_s);
 /*
  * status_json makes the answer: pid, version, uptime, kernel, attach, config, interfaces, policies, peers, failures, held, gate,
  * packets (hf_count by name), released (hf_agent by name), agent (counters of its own), ike and discovery (where something speaks
- * IKE), shield (where it is loaded: up, spread_over, interfaces, messages: hf_shield_count by name), limits (only those that bit: limit, times,
+ * IKE), shield (where it is loaded: up, spread_over, interfaces, company, alone_because, messages: hf_shield_count by name), limits (only those that bit: limit, times,
  * effect, advice), problems. Every number in it but pid is a metric (metrics.c). NULL when memory ran out.
  */
 json_t *status_json(const struct status *status);

@@ -13,6 +13,7 @@
 #include "base/nstime.h"
 #include "base/own.h"
 #include "base/secret.h"
+#include "daemon/confine.h"
 #include "daemon/internal.h"
 
 #define SWEEP_NS NSTIME_S
@@ -367,6 +368,8 @@ static int open_rooms(struct agent *agent, struct err *err)
 		.queues = limits->hold_queues,
 		.gate_entries = limits->gate_entries,
 		.hold_age_ns = limits->hold_age_seconds * NSTIME_S,
+		.shield = agent->config.shield && agent->keying->cookies,
+		.confine_porter = agent->config.sandbox ? confine_porter : NULL,
 	};
 	int error = open_core(agent, err);
 
@@ -390,7 +393,6 @@ static int go_live(struct agent *agent, struct err *err)
 
 	if (error == 0)
 		error = xfrm_policy_nd_allow(agent->nl, err);
-	dataplane_exempt_clear(agent->dp);
 	for (size_t i = 0; i < agent->config.resolver_count; i++)
 		dataplane_exempt_set(agent->dp, &agent->config.resolvers[i], HF_EXEMPT_RESOLVER);
 	dataplane_answers(agent->dp, agent->config.dnssec != CONFIG_DNSSEC_OFF);
@@ -400,6 +402,9 @@ static int go_live(struct agent *agent, struct err *err)
 		doorkeeper_open(agent);
 	if (error == 0)
 		error = host_apply_interfaces(agent, err);
+	/* By now the addresses are known, and what an earlier agent left can be told from what is true. */
+	if (error == 0)
+		host_apply_exemptions(agent);
 	if (error == 0)
 		error = watch_all(agent, err);
 	return error;

@@ -24,18 +24,16 @@
  * NET_ADMIN: SAs, policies, attaching, marks. NET_RAW: re-injection. BPF: maps, where unprivileged users have no bpf(2). dist/holdfast.service
  * has two more: PERFMON for loading the programs, NET_BIND_SERVICE for port 500; both are needed at start only.
  */
-static const cap_value_t kept[] = { CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF };
+#define AGENT (1ull << CAP_NET_ADMIN | 1ull << CAP_NET_RAW | 1ull << CAP_BPF)
 
-#define KEPT (sizeof(kept) / sizeof(kept[0]))
+/* SYS_ADMIN: programs and types of others by their number. PERFMON: loading what takes the place of a function. */
+#define PORTER (1ull << CAP_NET_ADMIN | 1ull << CAP_BPF | 1ull << CAP_PERFMON | 1ull << CAP_SYS_ADMIN)
 
 /* ---- capabilities ---------------------------------------------------------------------------- */
 
-static bool is_kept(cap_value_t cap)
+static bool is_kept(unsigned long long kept, cap_value_t cap)
 {
-	for (size_t i = 0; i < KEPT; i++)
-		if (kept[i] == cap)
-			return true;
-	return false;
+	return kept >> cap & 1;
 }
 
 static void free_caps(cap_t *caps)
@@ -44,7 +42,7 @@ static void free_caps(cap_t *caps)
 		cap_free(*caps);
 }
 
-static int drop_capabilities(struct err *err)
+static int drop_capabilities(unsigned long long kept, struct err *err)
 {
 	__attribute__((cleanup(free_caps))) cap_t now = cap_get_proc();
 	__attribute__((cleanup(free_caps))) cap_t caps = cap_init();
@@ -53,15 +51,16 @@ static int drop_capabilities(struct err *err)
 		return err_set(err, -ENOMEM, "no memory for a set of capabilities");
 	/* Without CAP_SETPCAP they stay in the bounding set, where only execve could find them: no_new_privs is for that. */
 	for (cap_value_t cap = 0; CAP_IS_SUPPORTED(cap); cap++)
-		if (!is_kept(cap) && cap_drop_bound(cap) < 0 && errno != EPERM)
+		if (!is_kept(kept, cap) && cap_drop_bound(cap) < 0 && errno != EPERM)
 			return err_set(err, -errno, "capability %d cannot be given up: %s", cap, strerror(errno));
-	for (size_t i = 0; i < KEPT; i++) {
+	for (cap_value_t cap = 0; CAP_IS_SUPPORTED(cap); cap++) {
 		cap_flag_value_t has = CAP_CLEAR;
 
-		cap_get_flag(now, kept[i], CAP_PERMITTED, &has);
-		if (has == CAP_SET && (cap_set_flag(caps, CAP_PERMITTED, 1, &kept[i], CAP_SET) < 0 ||
-				       cap_set_flag(caps, CAP_EFFECTIVE, 1, &kept[i], CAP_SET) < 0))
-			return err_set(err, -errno, "capability %d cannot be kept: %s", kept[i], strerror(errno));
+		cap_get_flag(now, cap, CAP_PERMITTED, &has);
+		if (has == CAP_SET && is_kept(kept, cap) &&
+		    (cap_set_flag(caps, CAP_PERMITTED, 1, &cap, CAP_SET) < 0 ||
+		     cap_set_flag(caps, CAP_EFFECTIVE, 1, &cap, CAP_SET) < 0))
+			return err_set(err, -errno, "capability %d cannot be kept: %s", cap, strerror(errno));
 	}
 	if (cap_reset_ambient() < 0 || cap_set_proc(caps) < 0)
 		return err_set(err, -errno, "capabilities cannot be given up: %s", strerror(errno));
@@ -112,6 +111,7 @@ static const char *const allowed[] = {
 	"renameat2",
 	"mkdir",
 	"mkdirat",
+	"rmdir",
 	"getdents64",
 	"umask",
 	"chmod",
@@ -290,9 +290,9 @@ static int filter_calls(struct err *err)
 			  : err_set(err, error, "the list of system calls: %s", strerror(-error));
 }
 
-int confine_process(struct err *err)
+static int confine(unsigned long long kept, struct err *err)
 {
-	int error = drop_capabilities(err);
+	int error = drop_capabilities(kept, err);
 
 	if (error < 0)
 		return error;
@@ -311,4 +311,14 @@ int confine_process(struct err *err)
 		return error;
 	return err_set(err, error, "system calls cannot be confined (%s): set sandbox = off in [agent] to run without",
 		       strerror(-error));
+}
+
+int confine_process(struct err *err)
+{
+	return confine(AGENT, err);
+}
+
+int confine_porter(struct err *err)
+{
+	return confine(PORTER, err);
 }

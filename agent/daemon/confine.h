@@ -14,4 +14,7 @@
  */
 int confine_process(struct err *err);
 
+/* confine_porter is for the child that puts the shield beside XDP programs of others: other capabilities, the same system calls. */
+int confine_porter(struct err *err);
+
 #endif

@@ -4,6 +4,7 @@
  * and the engine's secrets every second, and said when it goes up or down. Nothing here is needed for the gate: where the
  * shield cannot be, the engine's own thresholds stand alone, and that is said.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -18,6 +19,18 @@ static const char *const xdp_names[] = {
 	[DATAPLANE_XDP_GENERIC] = "generic",
 	[DATAPLANE_XDP_NATIVE] = "native",
 };
+
+/* Beside what it is on an interface. */
+static const char *describe(char out[STATUS_COMPANY_MAX], const struct dataplane_place *place)
+{
+	if (place->how == DATAPLANE_XDP_NONE)
+		return "";
+	if (place->others)
+		snprintf(out, STATUS_COMPANY_MAX, "beside %u in the dispatcher", place->others);
+	else
+		snprintf(out, STATUS_COMPANY_MAX, "alone%s", place->dispatcher ? " in the dispatcher" : "");
+	return out;
+}
 
 static struct hf_shield_rate rate(unsigned int burst, unsigned int per_second)
 {
@@ -79,26 +92,38 @@ void doorkeeper_open(struct agent *agent)
 	}
 	agent->shielded = true;
 	spread(agent);
+	if (dataplane_shield_alone(agent->dp))
+		log_info("the shield cannot stand beside XDP programs of others: %s",
+			 dataplane_shield_alone(agent->dp));
 	give_orders(agent, agent_now());
 }
 
 void doorkeeper_attach(struct agent *agent, struct host_link *link)
 {
+	struct dataplane_place place;
 	struct err err = ERR_NONE;
+	char company[STATUS_COMPANY_MAX];
 
 	if (!agent->shielded || !link->ethernet)
 		return;
-	if (dataplane_shield_attach(agent->dp, link->ifindex, link->name, &link->shield, &err) < 0)
+	link->shielded = dataplane_shield_attach(agent->dp, link->ifindex, link->name, &err) == 0;
+	if (!link->shielded) {
 		log_warn("%s", err.text);
-	else
-		log_info("interface %s: IKE is shielded (%s XDP)", link->name, xdp_names[link->shield]);
+		return;
+	}
+	dataplane_shield_look(link->ifindex, &place);
+	log_info("interface %s: IKE is shielded (%s XDP, %s)", link->name, xdp_names[place.how],
+		 describe(company, &place));
+	if (agent->spread_over && place.dispatcher)
+		log_warn("interface %s: ESP is not spread over processors there, since the shield is one of several programs",
+			 link->name);
 }
 
-void doorkeeper_detach(struct host_link *link)
+void doorkeeper_detach(struct agent *agent, struct host_link *link)
 {
-	if (link->shield != DATAPLANE_XDP_NONE)
-		dataplane_shield_detach(link->ifindex);
-	link->shield = DATAPLANE_XDP_NONE;
+	if (link->shielded)
+		dataplane_shield_detach(agent->dp, link->ifindex);
+	link->shielded = false;
 }
 
 /* For `watch`: under the address whose request was one too many, which may be forged. */
@@ -146,12 +171,19 @@ void doorkeeper_status(struct agent *agent, struct status_shield *out)
 	dataplane_shield_see(agent->dp, &state, &out->count);
 	out->spread_over = agent->spread_over;
 	out->up = agent_now() < agent->demand_until_ns || agent_now() < state.up_until_ns;
+	out->alone = dataplane_shield_alone(agent->dp);
 	for (size_t i = 0; i < agent->link_count; i++) {
 		const struct host_link *link = &agent->links[i];
+		struct status_place *where = &out->where[out->where_count];
+		struct dataplane_place place;
 
 		if (!link->attached || !link->ethernet)
 			continue;
-		out->where[out->where_count].interface = link->name;
-		out->where[out->where_count++].how = xdp_names[link->shield];
+		/* As it is now: with a dispatcher, others come and go, and may have thrown it out. */
+		dataplane_shield_look(link->ifindex, &place);
+		where->interface = link->name;
+		where->how = xdp_names[place.how];
+		describe(where->company, &place);
+		out->where_count++;
 	}
 }

@@ -42,7 +42,7 @@ static void attach(struct agent *agent, struct host_link *link)
 
 static void detach(struct agent *agent, struct host_link *link)
 {
-	doorkeeper_detach(link);
+	doorkeeper_detach(agent, link);
 	if (link->attached)
 		dataplane_detach(agent->dp, link->ifindex);
 	link->attached = false;
@@ -165,9 +165,14 @@ static bool exempt_gateway(void *arg, const struct peer_view *view)
 	return true;
 }
 
+static void exempt_again(void *arg, const struct hf_addr *addr)
+{
+	exempt(arg, addr);
+}
+
+/* What stays true is never taken away for a moment: the shield lets everything pass that is for no own address. */
 void host_apply_exemptions(struct agent *agent)
 {
-	dataplane_exempt_clear(agent->dp);
 	for (size_t i = 0; i < agent->addr_count; i++) {
 		exempt(agent, &agent->addrs[i].addr);
 		exempt(agent, &agent->addrs[i].broadcast);
@@ -175,6 +180,7 @@ void host_apply_exemptions(struct agent *agent)
 	for (size_t i = 0; i < agent->config.resolver_count; i++)
 		exempt(agent, &agent->config.resolvers[i]);
 	core_each(agent->core, exempt_gateway, agent);
+	dataplane_exempt_each(agent->dp, exempt_again, agent);
 }
 
 static struct host_addr *find_addr(struct agent *agent, int ifindex, const struct hf_addr *addr)

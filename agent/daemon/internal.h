@@ -19,8 +19,7 @@
 struct host_link {
 	int ifindex;
 	char name[16]; /* IFNAMSIZ */
-	bool attached, ethernet;
-	enum dataplane_xdp shield; /* how it runs there */
+	bool attached, ethernet, shielded;
 };
 
 struct host_addr {
@@ -75,7 +74,7 @@ int agent_recheck(struct agent *agent, struct err *err);
 /* doorkeeper.c: the shield in front of IKE, as far as the configuration wants one and the kernel allows it. */
 void doorkeeper_open(struct agent *agent);
 void doorkeeper_attach(struct agent *agent, struct host_link *link);
-void doorkeeper_detach(struct host_link *link);
+void doorkeeper_detach(struct agent *agent, struct host_link *link);
 void doorkeeper_tick(struct agent *agent, uint64_t now);
 void doorkeeper_status(struct agent *agent, struct status_shield *out);
 

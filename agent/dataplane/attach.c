@@ -82,11 +82,24 @@ int dp_link_attach(const char *hook, int prog, int ifindex, int type, uint32_t f
 	return bpf_obj_pin(link, path) < 0 ? -errno : 0;
 }
 
-void dp_link_detach(const char *hook, int ifindex)
+bool dp_link_is_there(const char *hook, int ifindex)
 {
 	char path[LINK_PATH_MAX];
 
 	link_path(path, hook, ifindex);
+	return access(path, F_OK) == 0;
+}
+
+/* Detached now: after the last pin is gone, the kernel does it when it finds the time, and who attaches next finds the place taken. */
+void dp_link_detach(const char *hook, int ifindex)
+{
+	char path[LINK_PATH_MAX];
+	OWN_FD int link = -1;
+
+	link_path(path, hook, ifindex);
+	link = bpf_obj_get(path);
+	if (link >= 0)
+		bpf_link_detach(link);
 	unlink(path);
 }
 

@@ -22,6 +22,10 @@ struct dataplane;
 struct dataplane_options {
 	uint32_t slots, slots_big, queues, gate_entries;
 	uint64_t hold_age_ns; /* packets held longer are dropped */
+
+	/* The shield is wanted, where possible beside XDP programs of others, for which a child keeps privileges (porter.h). */
+	bool shield;
+	int (*confine_porter)(struct err *err); /* called in that child; NULL = it stays as it is */
 };
 
 /*
@@ -85,8 +89,8 @@ int dataplane_policy_put(struct dataplane *dp, const struct dataplane_rule *rule
 /* dataplane_exempt_set adds or replaces the flags (HF_EXEMPT_*) of an address; 0 removes it. */
 int dataplane_exempt_set(struct dataplane *dp, const struct hf_addr *addr, uint32_t flags);
 
-/* dataplane_exempt_clear removes all, before an agent fills in what is true now. */
-void dataplane_exempt_clear(struct dataplane *dp);
+/* dataplane_exempt_each calls `see` for every address that has flags; it may change or remove those of that one. */
+void dataplane_exempt_each(struct dataplane *dp, void (*see)(void *arg, const struct hf_addr *addr), void *arg);
 
 /* dataplane_handoffs tells the programs that some pair may be in a handoff; false keeps ESP on its fast path. */
 void dataplane_handoffs(struct dataplane *dp, bool pending);
@@ -106,12 +110,24 @@ int dataplane_shield_open(struct dataplane *dp, struct err *err);
 void dataplane_shield_remove(void);
 
 /*
- * dataplane_shield_attach puts it on an Ethernet interface, or replaces that of an earlier agent in place, and says how it runs there.
- * -EBUSY when the interface has a program of somebody else, which stays.
+ * dataplane_shield_attach puts it on an Ethernet interface, or replaces that of an earlier agent: into a dispatcher, beside
+ * programs of others, where that is possible, else alone. -EBUSY when the interface has a program of somebody else that cannot be
+ * shared with, which stays.
  */
-int dataplane_shield_attach(struct dataplane *dp, int ifindex, const char *name, enum dataplane_xdp *how,
-			    struct err *err);
-void dataplane_shield_detach(int ifindex);
+int dataplane_shield_attach(struct dataplane *dp, int ifindex, const char *name, struct err *err);
+void dataplane_shield_detach(struct dataplane *dp, int ifindex);
+
+/* Where the shield is on an interface, now. */
+struct dataplane_place {
+	enum dataplane_xdp how;
+	bool dispatcher;     /* programs of others can be put beside it; false = it is alone, and nobody displaces it */
+	unsigned int others; /* that are beside it */
+};
+
+void dataplane_shield_look(int ifindex, struct dataplane_place *out);
+
+/* dataplane_shield_alone: why programs of others cannot be put beside it; NULL when they can. */
+const char *dataplane_shield_alone(const struct dataplane *dp);
 
 /*
  * dataplane_shield_set gives it its orders; `set->version` is filled in here, and what dataplane_shield_spread has settled stays.

@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/err.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/release.h"
 
@@ -60,6 +61,8 @@ struct dataplane {
 	unsigned int loose_count;
 	uint64_t hold_age_ns;
 	struct shield *shield; /* NULL = there is none */
+	struct porter *porter; /* NULL = the shield goes into no dispatcher */
+	struct err no_porter;  /* why */
 	bool adopted, tcx;
 	bool swept;	       /* at least once */
 	uint64_t *audit_seen;  /* first pass of the audit: per slot, 1 + its time where it was suspect */
@@ -80,8 +83,14 @@ void dp_sum(int map, void *out, size_t size);
 const char *dp_libbpf_said(void);
 int dp_adopt_maps(struct dataplane *dp, struct bpf_object *object, struct err *err);
 
-/* shield.c */
+/*
+ * shield.c: dp_shield_pins points the maps of its object at their pins; dp_shield_as_guest leaves the object nothing but the program for a
+ * dispatcher and what that needs.
+ */
+#define DP_SHIELD_GUEST "hf_shield_guest"
 void dp_shield_close(struct dataplane *dp);
+int dp_shield_pins(struct bpf_object *object);
+int dp_shield_as_guest(struct bpf_object *object);
 
 /* hold.c: closes the gaps that an agent left which died while it took packets off. */
 void dp_hold_recover(struct dataplane *dp);
@@ -93,6 +102,7 @@ int dp_ring_open(struct dataplane *dp, struct err *err);
 bool dp_probe_tcx(void);
 int dp_link_attach(const char *hook, int prog, int ifindex, int type, uint32_t flags);
 void dp_link_detach(const char *hook, int ifindex);
+bool dp_link_is_there(const char *hook, int ifindex);
 
 /* dp_links_remove takes off all links of a hook, "" for those of every hook. */
 void dp_links_remove(const char *hook);

@@ -140,13 +140,17 @@ int dataplane_exempt_set(struct dataplane *dp, const struct hf_addr *addr, uint3
 	return 0;
 }
 
-void dataplane_exempt_clear(struct dataplane *dp)
+/* The next key is asked for while this one is there: after a key that is gone, the kernel begins anew. */
+void dataplane_exempt_each(struct dataplane *dp, void (*see)(void *arg, const struct hf_addr *addr), void *arg)
 {
-	struct hf_addr addr;
+	struct hf_addr addr, next;
+	int error = bpf_map_get_next_key(dp->map[DP_EXEMPT], NULL, &next);
 
-	while (bpf_map_get_next_key(dp->map[DP_EXEMPT], NULL, &addr) == 0)
-		if (bpf_map_delete_elem(dp->map[DP_EXEMPT], &addr) < 0)
-			return;
+	while (error == 0) {
+		addr = next;
+		error = bpf_map_get_next_key(dp->map[DP_EXEMPT], &addr, &next);
+		see(arg, &addr);
+	}
 }
 
 void dataplane_handoffs(struct dataplane *dp, bool pending)

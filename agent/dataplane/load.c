@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "dataplane/dp.h"
+#include "dataplane/porter.h"
 #include "egress.skel.h"
 #include "ingress.skel.h"
 
@@ -280,6 +281,8 @@ int dataplane_open(struct dataplane **out, const struct dataplane_options *optio
 	error = map_arrays(dp, err);
 	if (error < 0)
 		return error;
+	if (options->shield)
+		dp->porter = porter_open(options->confine_porter, &dp->no_porter);
 	if (dp->adopted)
 		dp_hold_recover(dp);
 	error = release_open(&dp->release, dp->agent, err);
@@ -304,6 +307,7 @@ void dataplane_close(struct dataplane *dp)
 	agent = (struct dp_array){ (uint8_t *)dp->agent, (size_t)sysconf(_SC_PAGESIZE), 0, 1 };
 	free(dp->audit_seen);
 	dp_shield_close(dp);
+	porter_close(dp->porter);
 	ring_buffer__free(dp->ring);
 	release_close(dp->release);
 	unmap_array(&config);

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "dataplane/dispatcher.h"
 #include "holdfast/abi.h"
 
 #define ATTACH_TCX_EGRESS 47 /* BPF_TCX_EGRESS of Linux 6.6, which older headers do not know */
@@ -215,6 +216,7 @@ static void try_programs(struct dataplane_probe *out)
 
 	out->sched_cls = classifier < 0 ? classifier : 0;
 	out->xdp = xdp < 0 ? xdp : 0;
+	out->dispatcher = dispatcher_probe();
 	out->skb_xfrm_state = try_skb_xfrm_state();
 	out->xdp_xfrm_state = try_xdp_xfrm_state();
 	out->netns = unshare(CLONE_NEWNET) < 0 ? -errno : 0;

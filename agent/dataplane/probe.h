@@ -25,6 +25,7 @@ struct dataplane_probe {
 	int ring;				    /* ring buffer */
 	int sched_cls;				    /* a TC program */
 	int xdp;				    /* an XDP program */
+	int dispatcher;				    /* several on one interface (dispatcher.h) */
 	int jit;				    /* the TC program was compiled; -EOPNOTSUPP: it is interpreted */
 	int netns;				    /* a network namespace can be made to try tcx and clsact in */
 	int tcx;				    /* TCX links (6.6) */

@@ -130,6 +130,11 @@ lab_has() {
 	esp6) unshare -n ip xfrm state add "${v6[@]}" "${esp[@]}" ;;
 	bpf_tc | ringbuf | tcx | jit) "$HFPROBE" feature "$1" ;;
 	kernel_btf) [ -r /sys/kernel/btf/vmlinux ] || { echo "no /sys/kernel/btf/vmlinux" && false; } ;;
+	xdp_dispatcher)
+		[ -e "$B/bpf/xdp_other.bpf.o" ] && unshare -nm sh -c 'mount -t bpf bpf /sys/fs/bpf && ip link set lo up &&
+			xdp-loader load -m skb lo "$1" && xdp-loader status lo' sh "$B/bpf/xdp_other.bpf.o" 2>&1 | grep xdp_dispatcher >/dev/null ||
+			{ echo "libxdp cannot put two programs there" && false; }
+		;;
 	smp) [ "$(nproc)" -ge 2 ] || { echo "one processor" && false; } ;;
 	bridge) unshare -n ip link add x type bridge ;;
 	vlan) unshare -n sh -c 'ip link add x type dummy && ip link add link x name y type vlan id 7' ;;

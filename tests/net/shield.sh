@@ -44,7 +44,7 @@ product a
 wait_for 20 is_shield a eth0 generic
 check_eq "$(shield a up)" 0 "up before anybody came"
 on a "$HOLDFAST" doctor >"$WORK/doctor" || true
-grep -q 'ok *shield in front of IKE (XDP) (eth0 generic)' "$WORK/doctor" || fail "doctor: $(cat "$WORK/doctor")"
+grep -q 'ok *shield in front of IKE (XDP) (eth0 generic alone' "$WORK/doctor" || fail "doctor: $(cat "$WORK/doctor")"
 
 bg a watch "$HOLDFAST" watch --json
 capture_start --snaplen 400
@@ -69,7 +69,7 @@ wait_for 60 has_more a cookies_sent 1000
 stop flood4
 stop flood6
 capture_stop
-on a "$HOLDFAST" status | grep 'shield *up (eth0 generic): [0-9]* asked for a cookie, [0-9]* brought it'
+on a "$HOLDFAST" status | grep 'shield *up (eth0 generic alone[^)]*): [0-9]* asked for a cookie, [0-9]* brought it'
 
 # Each answer to a stranger after its question, shorter than that, and once. The engine, too, answered some before the shield was up.
 "$WIREJUDGE" --list "$WORK/wire.pcap" | awk -v own4="$(addr a)" -v own6="$(addr6 a)" '
@@ -91,7 +91,7 @@ check_eq "$shortest" 90 "octets of an answer: Ethernet, IPv4, UDP, N(COOKIE)"
 
 # It comes down by itself, and says so.
 wait_for 60 is_shield a up 0
-on a "$HOLDFAST" status | grep 'shield *down (eth0 generic)'
+on a "$HOLDFAST" status | grep 'shield *down (eth0 generic alone'
 told() { grep "shield.*$1" "$WORK/watch.log" >/dev/null; }
 wait_for 20 told 'down: [0-9]* were asked for a cookie, [0-9]* brought it'
 told 'up, everybody brings a cookie: too many' || fail "watch: $(grep shield "$WORK/watch.log")"

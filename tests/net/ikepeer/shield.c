@@ -68,7 +68,7 @@ int shield_open(struct ikepeer *peer, struct err *err)
 	agent.keying_arg = peer;
 	doorkeeper_open(&agent);
 	doorkeeper_attach(&agent, &link);
-	if (link.shield == DATAPLANE_XDP_NONE)
+	if (!link.shielded)
 		return err_set(err, -EIO, "no shield on %s", link.name);
 	event_add(event_new(peer->base, -1, EV_PERSIST, on_second, NULL), &second);
 	return 0;
