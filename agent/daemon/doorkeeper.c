@@ -115,8 +115,9 @@ void doorkeeper_attach(struct agent *agent, struct host_link *link)
 	log_info("interface %s: IKE is shielded (%s XDP, %s)", link->name, xdp_names[place.how],
 		 describe(company, &place));
 	if (agent->spread_over && place.dispatcher)
-		log_warn("interface %s: ESP is not spread over processors there, since the shield is one of several programs",
-			 link->name);
+		log_warn(
+			"interface %s: ESP is not spread over processors there, since the shield is one of several programs",
+			link->name);
 }
 
 void doorkeeper_detach(struct agent *agent, struct host_link *link)

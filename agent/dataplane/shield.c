@@ -129,12 +129,9 @@ int dp_shield_as_guest(struct bpf_object *object)
 	struct bpf_map *map;
 	int error = dp_shield_pins(object);
 
-	bpf_object__for_each_program(prog, object)
-		if (strcmp(bpf_program__name(prog), DP_SHIELD_GUEST) != 0)
-			bpf_program__set_autoload(prog, false);
-	bpf_object__for_each_map(map, object)
-		if (!is_guests(bpf_map__name(map)))
-			bpf_map__set_autocreate(map, false);
+	bpf_object__for_each_program(prog, object) if (strcmp(bpf_program__name(prog), DP_SHIELD_GUEST) != 0)
+		bpf_program__set_autoload(prog, false);
+	bpf_object__for_each_map(map, object) if (!is_guests(bpf_map__name(map))) bpf_map__set_autocreate(map, false);
 	return error;
 }
 
