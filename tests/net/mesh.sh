@@ -104,4 +104,13 @@ judge --expect "marker=0,clear=0,esp>=$((2 * runs * n * (n - 1))),truncated=0" >
 # What one end sends with is what the other reads.
 for h in "${hosts[@]}"; do on "$h" ip xfrm state; done | sed -n 's/.*spi \(0x[0-9a-f]*\).*/\1/p' | sort | uniq -c | awk '$1 != 2 { exit 1 }' ||
 	fail "an SA stands at one end only"
-ok "$runs runs, $((n * (n - 1) / 2)) pairs each: all secure, the last answer after $((worst_of_all / 1000)) ms at most"
+# For tests/bench/run.
+pairs=$((n * (n - 1) / 2))
+ticks=0
+for h in "${hosts[@]}"; do
+	read -r line <"/proc/$(pid_of "agent-$h")/stat"
+	read -ra stat <<<"${line##*) }"
+	ticks=$((ticks + stat[11] + stat[12]))
+done
+echo "BENCH mesh.hosts$n {\"pairs\":$pairs,\"runs\":$runs,\"lost\":0,\"last_ms\":$((worst_of_all / 1000)),\"hold_age_s\":$hold_age,\"agents_ms_per_pair\":$((ticks * 1000 / $(getconf CLK_TCK) / (pairs * runs)))}"
+ok "$runs runs, $pairs pairs each: all secure, the last answer after $((worst_of_all / 1000)) ms at most"
