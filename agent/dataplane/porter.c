@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -118,6 +119,9 @@ struct porter *porter_open(int (*confine)(struct err *err), struct err *err)
 		return porter;
 	err_set(err, error, "%s", error == -EPIPE ? "its child ended" : dispatcher_explain(error));
 	porter_close(porter);
+	/* It has answered, so it is about to end: nothing of it stays. */
+	if (child > 0 && error != -EPIPE)
+		waitpid(child, NULL, 0);
 	return NULL;
 }
 

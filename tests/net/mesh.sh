@@ -112,5 +112,5 @@ for h in "${hosts[@]}"; do
 	read -ra stat <<<"${line##*) }"
 	ticks=$((ticks + stat[11] + stat[12]))
 done
-echo "BENCH mesh.hosts$n {\"pairs\":$pairs,\"runs\":$runs,\"lost\":0,\"last_ms\":$((worst_of_all / 1000)),\"hold_age_s\":$hold_age,\"agents_ms_per_pair\":$((ticks * 1000 / $(getconf CLK_TCK) / (pairs * runs)))}"
+echo "BENCH mesh.hosts$n {\"pairs\":$pairs,\"runs\":$runs,\"lost\":$lost,\"last_ms\":$((worst_of_all / 1000)),\"hold_age_s\":$hold_age,\"agents_ms_per_pair\":$((ticks * 1000 / $(getconf CLK_TCK) / (pairs * runs)))}"
 ok "$runs runs, $pairs pairs each: all secure, the last answer after $((worst_of_all / 1000)) ms at most"
