@@ -135,6 +135,11 @@ lab_has() {
 			xdp-loader load -m skb lo "$1" && xdp-loader status lo' sh "$B/bpf/xdp_other.bpf.o" 2>&1 | grep xdp_dispatcher >/dev/null ||
 			{ echo "libxdp cannot put two programs there" && false; }
 		;;
+	cards)
+		modprobe -q virtio_net
+		! command -v udevadm >/dev/null || udevadm settle --timeout=30 # it renames them
+		[ "$LAB_TIER" = vm ] && [ "$(lab_cards | wc -l)" -ge 2 ] || { echo "no two network cards on one wire" && false; }
+		;;
 	smp) [ "$(nproc)" -ge 2 ] || { echo "one processor" && false; } ;;
 	bridge) unshare -n ip link add x type bridge ;;
 	vlan) unshare -n sh -c 'ip link add x type dummy && ip link add link x name y type vlan id 7' ;;
@@ -247,6 +252,23 @@ lan() {
 	for h; do one_lane "$h" eth0; done
 	wait_for 30 lab_ports_forward "$@"
 	for h; do wait_for 60 lab_speaks_v6 "$h"; done
+}
+
+# card HOST ADDRESS: one of two network cards that are on one wire is the host's, by the name of "card". Cards that nobody has are
+# in the guest's own network namespace, where they come back to.
+lab_cards() {
+	local device
+	for device in /sys/class/net/*/device; do
+		[ ! -e "$device" ] || basename "${device%/device}"
+	done
+}
+card() {
+	local name
+	name=$(lab_cards | sed -n 1p)
+	ip link set dev "$name" netns "${LAB_PID[$1]}"
+	on "$1" ip link set dev "$name" name card
+	on "$1" ip addr add "$2/24" dev card
+	on "$1" ip link set card up
 }
 
 # neighbours A B: each knows where the other is, so that what is seen later is not ND's or ARP's doing.

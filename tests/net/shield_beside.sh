@@ -118,4 +118,23 @@ wait_for 20 agent_runs a || fail "the agent without CAP_SYS_ADMIN did not start"
 grep -q 'eth0: no shield in front of IKE there: .* CAP_SYS_ADMIN' "$WORK/agent-a.log" || fail "not said: $(cat "$WORK/agent-a.log")"
 check_eq "$(shield interfaces.eth0)" none "shield of an agent without CAP_SYS_ADMIN"
 goes_on one
+stop agent-a
+
+# ---- nor does it go into a virtual interface's driver, or where a program came without a dispatcher
+
+stands_back() { # WHY
+	product a
+	grep -q "eth0: no shield in front of IKE there: .*$1" "$WORK/agent-a.log" || fail "not said: $(cat "$WORK/agent-a.log")"
+	check_eq "$(shield interfaces.eth0)" none "shield of an agent that stands back"
+	stop agent-a
+}
+other_gone eth0
+other three eth0 40 native
+stands_back 'driver of a virtual interface'
+goes_on three
+other_gone eth0
+on a bpftool prog loadall "$B/bpf/xdp_other.bpf.o" /sys/fs/bpf/four type xdp
+on a ip link set eth0 xdpgeneric pinned /sys/fs/bpf/four/xdp_other
+stands_back 'not put there by libxdp'
+on a ip link show eth0 | grep xdpgeneric >/dev/null || fail "somebody else's program is gone"
 stop flood
