@@ -19,8 +19,8 @@
 # is done on the attacker's processor, as on a network card it would be on the card's interrupt. Responder and newcomers have processor 1. So the
 # processor time of a responder is that of its process alone; `busy` is what each processor did in all.
 #
-# For each rate the strangers come alone first, when the shield is down: what the responder's process uses then is the flood's, and so is
-# what its memory grows by. `handled` is what the shield judged, or what was read from the socket.
+# For each rate the strangers come alone first, when the shield is down (a short run does not wait for that): what the responder's process
+# uses then is the flood's, and so is what its memory grows by. `handled` is what the shield judged, or what was read from the socket.
 . "$(dirname "$0")/../lab/lib.sh"
 . "$(dirname "$0")/../net/foreign.sh"
 . "$(dirname "$0")/../net/ikepeer.sh"
