@@ -22,7 +22,8 @@ struct shield_bpf;
 
 struct shield {
 	struct shield_bpf *skel;
-	int prog;
+	int prog, guest;
+	bool as_guest; /* the program for a dispatcher is run, whose answers keep the question's length */
 	int source, site, exempt, count;
 	struct hf_shield_set *set;     /* mapped */
 	struct hf_shield_state *state; /* mapped */
