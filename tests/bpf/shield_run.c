@@ -97,6 +97,7 @@ void shield_open_beside(struct shield *shield, const struct run *run)
 		.skel = skel,
 		.prog = bpf_program__fd(skel->progs.hf_shield),
 		.prog_driver = bpf_program__fd(skel->progs.hf_shield_driver),
+		.guest = bpf_program__fd(skel->progs.hf_shield_guest),
 		.cpus = bpf_map__fd(skel->maps.hf_shield_cpu),
 		.source = bpf_map__fd(skel->maps.hf_shield_source),
 		.site = bpf_map__fd(skel->maps.hf_shield_site),
@@ -153,7 +154,7 @@ int shield_run(const struct shield *shield, const uint8_t *frame, size_t len, ui
 	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = (uint32_t)len, .data_out = out,
 			    .data_size_out = FRAME_MAX, .repeat = 1);
 
-	if (bpf_prog_test_run_opts(shield->prog, &opts))
+	if (bpf_prog_test_run_opts(shield->as_guest ? shield->guest : shield->prog, &opts))
 		return -errno - 1000;
 	*out_len = opts.data_size_out;
 	return (int)opts.retval;

@@ -22,7 +22,8 @@ struct shield_bpf;
 
 struct shield {
 	struct shield_bpf *skel;
-	int prog, prog_driver;
+	int prog, prog_driver, guest;
+	bool as_guest; /* the program for a dispatcher is run, whose answers keep the question's length */
 	int source, site, exempt, count, cpus;
 	struct hf_shield_set *set;     /* mapped */
 	struct hf_shield_state *state; /* mapped */

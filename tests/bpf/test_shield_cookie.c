@@ -46,6 +46,13 @@ static void test_answers(void **state)
 	desk_check_sum();
 }
 
+/* In a dispatcher the answers are the same, in frames that keep their length. */
+static void test_answers_as_guest(void **state)
+{
+	desk.shield.as_guest = true;
+	test_answers(state);
+}
+
 /* What the engine demanded, the shield believes, and the other way round. */
 static void test_same_as_engine(void **state)
 {
@@ -215,6 +222,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_answers, desk_clear),
+		cmocka_unit_test_setup(test_answers_as_guest, desk_clear),
 		cmocka_unit_test_setup(test_same_as_engine, desk_clear),
 		cmocka_unit_test_setup(test_cookie_of_another, desk_clear),
 		cmocka_unit_test_setup(test_cookie_elsewhere, desk_clear),

@@ -9,7 +9,7 @@
 #       eth1, uplink 10.8.0.1-5 ---'                             fd09::2, fd08::50      private
 . "$(dirname "$0")/../lab/lib.sh"
 . "$(dirname "$0")/agent.sh"
-need bridge esp4 esp6 bpf_tc ringbuf
+need bridge esp4 esp6 bpf_tc ringbuf cmd:bpftool
 
 lan a b
 on b ip addr add 10.8.0.50/24 dev eth0
@@ -77,3 +77,14 @@ judge --expect 'marker=0,esp>100,espdup=0,truncated=0' >"$WORK/judged"
 cat "$WORK/judged"
 # Between link-local addresses, which are in no group, an ICMP error may tell of the interface that went.
 ! grep -v '^fe80\|^total' "$WORK/judged" | grep ' clear=[1-9]' || fail "clear packets"
+
+# An address that goes while no agent runs is not exempt with the next one, which takes over what is there.
+exempt() { on a bpftool map dump pinned /sys/fs/bpf/holdfast/hf_exempt | grep -c flags; }
+is_exempt() { [ "$(exempt)" = "$1" ]; } # ADDRESSES
+before=$(exempt)
+on a ip addr add 10.9.0.77/32 dev eth0
+wait_for 20 is_exempt $((before + 1))
+stop agent-a
+on a ip addr del 10.9.0.77/32 dev eth0
+agent a --delay 20
+check_eq "$(exempt)" "$before" "exempt addresses with the next agent"
