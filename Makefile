@@ -332,7 +332,7 @@ help:
 #: make check-fuzz   every fuzz target for a short while               FUZZ_SECONDS=20 ONLY=pattern
 #: make check-net    scenarios in tests/net, best tier of the lab      ONLY=pattern TIER=host|uml|vm
 #: make check-vm     bpf and net under virtme-ng                       KERNEL=6.1|6.12|7 SHORT=1 ONLY=pattern
-#: make bench        numbers: a table and $(B)/bench/*.json          ONLY=ike|directory|gate|shield|flood|throughput|release|first|recovery|mesh|spread|dns
+#: make bench        numbers: a table and $(B)/bench/*.json          ONLY=ike|directory|gate|shield|flood|throughput|release|first|recovery|mesh|dns
 #: make sim          a campaign of the simulator                       SEEDS=100000 FROM=1
 #: make mesh         hosts that all start talking at once            HOSTS=20 RUNS=20
 #: make fuzz         libFuzzer                                         T=name TIME=seconds

@@ -144,7 +144,7 @@ static __always_inline int judge(struct xdp_md *ctx, bool in_driver)
 
 	switch (glance(ctx, &spi)) {
 	case GLANCE_ESP:
-		return spread(spi);
+		return in_driver ? spread(spi) : XDP_PASS;
 	case GLANCE_IKE:
 		return judge_ike(ctx);
 	default:

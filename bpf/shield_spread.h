@@ -2,6 +2,9 @@
 /*
  * ESP over processors, by SPI: the stack decrypts on the one that it is handed to, so that a host's SAs are not all opened by the
  * processor that the device interrupts. One SA is always one processor's, which keeps its order.
+ *
+ * Only where the driver runs the program. The kernel has made a packet otherwise, and loses count of its link header when a program that knows of
+ * fragments hands it on (seen with 6.12 and 6.18): no such packet arrives.
  */
 #ifndef HF_SHIELD_SPREAD_H
 #define HF_SHIELD_SPREAD_H

@@ -114,10 +114,10 @@ void doorkeeper_attach(struct agent *agent, struct host_link *link)
 	dataplane_shield_look(link->ifindex, &place);
 	log_info("interface %s: IKE is shielded (%s XDP, %s)", link->name, xdp_names[place.how],
 		 describe(company, &place));
-	if (agent->spread_over && place.dispatcher)
-		log_warn(
-			"interface %s: ESP is not spread over processors there, since the shield is one of several programs",
-			link->name);
+	if (agent->spread_over && (place.dispatcher || place.how != DATAPLANE_XDP_NATIVE))
+		log_warn("interface %s: ESP is not spread over processors there: %s", link->name,
+			 place.how == DATAPLANE_XDP_NATIVE ? "the shield is one of several programs"
+							   : "its driver does not run the shield");
 }
 
 void doorkeeper_detach(struct agent *agent, struct host_link *link)

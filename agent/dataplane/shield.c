@@ -283,7 +283,7 @@ int dataplane_shield_attach(struct dataplane *dp, int ifindex, const char *name,
 	int beside, error;
 
 	/* One of several does not spread ESP: where nobody else is, it is better alone. */
-	if (dp->shield->set->spread && attach_alone(dp, ifindex, native) == 0)
+	if (native && dp->shield->set->spread && attach_alone(dp, ifindex, native) == 0)
 		return 0;
 	beside = alone ? -EOPNOTSUPP : attach_beside(dp, ifindex, native);
 	error = beside;

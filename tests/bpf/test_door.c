@@ -306,9 +306,9 @@ static void test_spread(void **state)
 		for (int form = 0; form < 4; form++) {
 			esp(&packet, spi * 0x01234567, form & 1, form & 2);
 			assert_int_equal(judge(&packet), XDP_REDIRECT);
-			assert_int_equal(judge_generic(&packet), XDP_REDIRECT);
+			assert_int_equal(judge_generic(&packet), XDP_PASS);
 		}
-	assert_int_equal(shield_counts(&shield).esp_spread, SPIS * 8);
+	assert_int_equal(shield_counts(&shield).esp_spread, SPIS * 4);
 	/* One processor less: its SAs' packets pass where they are, the others' do not notice, and both by their SPI alone. */
 	assert_int_equal(bpf_map_delete_elem(shield.cpus, &cpus[1]), 0);
 	for (uint32_t spi = 1; spi <= SPIS; spi++) {
