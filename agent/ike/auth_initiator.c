@@ -29,7 +29,8 @@ static int send_auth(struct ike *ike, struct sa *sa, uint64_t now)
 	if (answer->peer_id_type && answer->peer_id_type != ID_NULL)
 		message_id(&message, PAYLOAD_IDR, answer->peer_id_type,
 			   blob_view(ike, &answer->peer_id, wanted, sizeof(wanted)));
-	if (sa->initial_contact)
+	/* One of the peer's own making may stand since this one began: to say now that there is none would have the peer drop it. */
+	if (sa->initial_contact && !crossing_has_other(ike, sa))
 		message_notify(&message, PROTOCOL_NONE, NOTIFY_INITIAL_CONTACT, VIEW_NONE, VIEW_NONE);
 	if (!sa_is_through(sa))
 		message_notify(&message, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, VIEW_NONE, VIEW_NONE);

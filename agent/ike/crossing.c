@@ -76,6 +76,16 @@ static bool is_attempt(const struct sa *sa)
 	return sa->state == SA_INIT_SENT && !sa->mother;
 }
 
+bool crossing_has_other(struct ike *ike, const struct sa *sa)
+{
+	struct hf_pair pair = sa_pair(sa);
+
+	for (const struct sa *other = sa_first_of_pair(ike, &pair); other; other = sa_at(ike, other->next_of_pair))
+		if (other != sa && other->established_ns)
+			return true;
+	return false;
+}
+
 void crossing_restarted(struct ike *ike, struct sa *sa, uint64_t now)
 {
 	struct hf_pair pair = sa_pair(sa);

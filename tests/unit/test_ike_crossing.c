@@ -126,6 +126,46 @@ static void test_u4_initial_contact(void **state)
 	}
 }
 
+/*
+ * U4: a host that has got an SA of the peer's making since it began does not say that it has none, however late its request is read. It has
+ * asked some times by then, so that it still waits for an answer.
+ */
+static void test_u4_not_alone(void **state)
+{
+	uint8_t late[DUO_DATAGRAM];
+
+	(void)state;
+	for (unsigned int seed = 0; seed < 8; seed++) {
+		struct ike_connect connect;
+		size_t len = 0;
+
+		duo_start(&duo, NULL);
+		duo.host[0].random += seed * 1000;
+		connect = (struct ike_connect){ .path = duo_path(&duo, 0), .initial_contact = true };
+		ike_connect(duo.host[0].ike, &connect, duo.now);
+		for (unsigned int sent = 0; sent < 6; sent++) {
+			if (sent)
+				duo.now = ike_deadline(duo.host[0].ike);
+			ike_expire(duo.host[0].ike, duo.now);
+			duo_drain(&duo, 0);
+			len = duo.wire[0].len;
+			memcpy(late, duo.wire[0].octets, len);
+			duo_drop(&duo, 0);
+		}
+		connect = (struct ike_connect){ .path = duo_path(&duo, 1), .initial_contact = true };
+		ike_connect(duo.host[1].ike, &connect, duo.now);
+		duo_drain(&duo, 1);
+		duo_run(&duo);
+		assert_int_equal(duo_counts(&duo, 0).established, 1);
+		duo_pass(&duo, IKE_INITIAL_CONTACT_AGE + NSTIME_S);
+		duo_inject(&duo, 1, view_of(late, len));
+		duo_run(&duo);
+		assert_int_equal(duo_counts(&duo, 1).responded, 1);
+		assert_int_equal(duo_counts(&duo, 1).down[IKE_PEER_RESTARTED], 0);
+		assert_one();
+	}
+}
+
 /* U5: ours is refused while theirs is up: a lost crossing, no failure. */
 static void test_u5_refused_while_theirs_is_up(void **state)
 {
@@ -482,6 +522,7 @@ int main(void)
 		cmocka_unit_test(test_u1_request_while_waiting),
 		cmocka_unit_test(test_u2_u3_theirs_first),
 		cmocka_unit_test(test_u4_initial_contact),
+		cmocka_unit_test(test_u4_not_alone),
 		cmocka_unit_test(test_u5_refused_while_theirs_is_up),
 		cmocka_unit_test(test_u6_both_up),
 		cmocka_unit_test(test_u6_no_delete),
