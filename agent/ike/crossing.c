@@ -81,7 +81,7 @@ bool crossing_has_other(struct ike *ike, const struct sa *sa)
 	struct hf_pair pair = sa_pair(sa);
 
 	for (const struct sa *other = sa_first_of_pair(ike, &pair); other; other = sa_at(ike, other->next_of_pair))
-		if (other != sa && other->established_ns)
+		if (other != sa && is_live(other))
 			return true;
 	return false;
 }

@@ -532,7 +532,7 @@ void crossing_settle(struct ike *ike, struct sa *sa, uint64_t now);
  * sent meanwhile waits; sealed with one of them, the peer could not open it.
  */
 void crossing_restarted(struct ike *ike, struct sa *sa, uint64_t now);
-/* crossing_has_other: another SA of the two hosts has been established, so that this one is not the first contact (RFC 7296 2.4). */
+/* crossing_has_other: another SA of the two hosts stands, so that this one is not the first contact (RFC 7296 2.4). */
 bool crossing_has_other(struct ike *ike, const struct sa *sa);
 /* crossing_gone: the SA ends; one that lost against it is needed again, if it is still there. */
 void crossing_gone(struct ike *ike, const struct sa *sa, uint64_t now);
