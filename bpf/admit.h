@@ -4,6 +4,7 @@
 #define HF_ADMIT_H
 
 #include "gate.h"
+#include "report.h"
 
 enum admit {
 	ADMIT,
@@ -44,6 +45,19 @@ static __always_inline enum admit admit_by_verdict(const struct hf_gate *gate)
 static __always_inline enum admit admit_pair(const struct hf_pair *pair, const struct hf_gate *gate)
 {
 	return gate ? admit_by_verdict(gate) : admit_by_group(policy_group(&pair->remote));
+}
+
+/* admit_refused: a packet in clear of the pair is dropped. It is counted, and told where something was decided of the pair. */
+static __always_inline void admit_refused(enum admit admit, __u32 ifindex, const struct hf_pair *pair,
+					  const struct hf_gate *gate)
+{
+	if (admit == ADMIT_NOTHING) {
+		COUNT(in_drop_block);
+		return;
+	}
+	COUNT(in_drop_clear);
+	if (gate)
+		report_clear(ifindex, pair, gate->group);
 }
 
 #endif

@@ -105,16 +105,10 @@ int hf_ingress(struct __sk_buff *skb)
 		COUNT(in_exempt);
 		return ACT_PASS;
 	}
-	if (admit == ADMIT_NOTHING) {
-		COUNT(in_drop_block);
-		return ACT_DROP;
-	}
-	if (was_sealed(skb, &packet, gate)) {
+	if (admit != ADMIT_NOTHING && was_sealed(skb, &packet, gate)) {
 		COUNT(in_decrypted);
 		return ACT_PASS;
 	}
-	COUNT(in_drop_clear);
-	if (gate)
-		report_clear(skb->ifindex, &packet.pair, gate->group);
+	admit_refused(admit, skb->ifindex, &packet.pair, gate);
 	return ACT_DROP;
 }

@@ -11,7 +11,6 @@
 #define HF_SHIELD_DOOR_H
 
 #include "admit.h"
-#include "report.h"
 #include "shield_frame.h"
 
 static __always_inline bool is_port(__be16 have, __u16 port)
@@ -76,13 +75,7 @@ static __always_inline bool is_stopped(const struct xdp_md *ctx)
 	if (admit == ADMIT || is_exempt_pair(&packet, bpf_map_lookup_elem(&hf_exempt, &packet.pair.remote), false))
 		return false;
 	SHIELD_COUNT(clear_dropped);
-	if (admit == ADMIT_NOTHING) {
-		COUNT(in_drop_block);
-		return true;
-	}
-	COUNT(in_drop_clear);
-	if (gate)
-		report_clear(ctx->ingress_ifindex, &packet.pair, gate->group);
+	admit_refused(admit, ctx->ingress_ifindex, &packet.pair, gate);
 	return true;
 }
 
