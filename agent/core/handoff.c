@@ -18,6 +18,7 @@ void handoff_start(struct core *core, struct peer *peer, uint64_t now)
 	core_timer(core, peer, NSTIME_NEVER);
 	peer->step = HANDOFF_HELD;
 	peer->drains = 0;
+	peer->has_sent = false;
 	order_gate(core, peer, gate_show(PEER_HANDOFF, peer->group, peer->sticky), nstime_add(now, HANDOFF_NS));
 	order_drain(core, peer, DRAIN_SEALED, false);
 }
@@ -37,6 +38,9 @@ static void finish_handoff(struct core *core, struct peer *peer, uint64_t now)
 	order_in_policy(core, peer);
 	if (!peer->peer_seals)
 		vigil_seals(core, peer, now);
+	/* It sends when it knows that we read, which any message says, and what it has may wait. */
+	if (!peer->responder && !peer->has_sent)
+		core_emit(core, peer, ACTION_PROBE);
 }
 
 /* Newer packets wait for older ones until handoff_until_ns at most: beyond it an agent that got no processor time lost the order. */
@@ -45,10 +49,10 @@ static bool was_cut(const struct peer *peer, bool empty, uint64_t now)
 	return !empty || (peer->step == HANDOFF_REST && now >= peer->handoff_until_ns);
 }
 
-void handoff_drained(struct core *core, struct peer *peer, bool empty, bool stuck, uint64_t now)
+void handoff_drained(struct core *core, struct peer *peer, bool empty, bool none, uint64_t now)
 {
 	if (peer->state != PEER_HANDOFF) {
-		if (empty || stuck)
+		if (empty || none)
 			return;
 		if (peer->state == PEER_SECURE)
 			order_drain(core, peer, DRAIN_SEALED, true);
@@ -56,6 +60,7 @@ void handoff_drained(struct core *core, struct peer *peer, bool empty, bool stuc
 			order_drain_failed(core, peer);
 		return;
 	}
+	peer->has_sent |= !none;
 	if (!empty && ++peer->drains < HANDOFF_DRAINS_MAX) {
 		order_drain(core, peer, DRAIN_SEALED, false);
 		return;

@@ -63,7 +63,7 @@ void peer_close_idle(struct core *core, struct peer *peer, uint64_t now);
 #define HANDOFF_NS (200 * NSTIME_MS)
 
 void handoff_start(struct core *core, struct peer *peer, uint64_t now);
-void handoff_drained(struct core *core, struct peer *peer, bool empty, bool stuck, uint64_t now);
+void handoff_drained(struct core *core, struct peer *peer, bool empty, bool none, uint64_t now);
 void handoff_policy_set(struct core *core, struct peer *peer, int error, uint64_t now);
 
 /* ---- brood.c: a pair's Child SAs ---- */

@@ -485,7 +485,7 @@ void peer_event(struct core *core, struct peer *peer, const struct core_event *e
 		handoff_policy_set(core, peer, event->error, now);
 		break;
 	case EVENT_DRAINED:
-		handoff_drained(core, peer, event->drained.empty, event->drained.stuck, now);
+		handoff_drained(core, peer, event->drained.empty, event->drained.none, now);
 		break;
 	case EVENT_SEALS:
 		on_seals(core, peer, event->seals, now);

@@ -61,6 +61,7 @@ struct peer {
 	bool regroup;		/* a reloaded policy has another group for it: likewise */
 	enum handoff_step step;
 	unsigned int drains; /* in this handoff */
+	bool has_sent;	     /* in this handoff: the peer hears from ESP that we read */
 	unsigned int looks;  /* whether the peer seals, since the SAs stand */
 	enum failure failure;
 	unsigned int failures;			   /* in a row */

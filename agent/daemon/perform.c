@@ -254,7 +254,7 @@ static void drain(struct agent *agent, const struct action *action)
 	write_drained(agent, action, &drained);
 	/* A kernel that refuses is not asked again. A queue whose next packet is not there yet is, in a handoff. */
 	event.drained.empty = event.error < 0 || drained.empty;
-	event.drained.stuck = drained.packets == 0;
+	event.drained.none = drained.packets == 0;
 	answer(agent, action, &event);
 }
 

@@ -13,8 +13,8 @@
 #
 # The other side is the same in both, and b's memory of peers goes with the reboot, or what it remembers of a would have it begin as well.
 # set_up is what there is to compare with: a datagram's answer when neither has SAs, everything between included. Aim: that and a round trip.
-# What is above that: b, which begins here, has nothing to send, and a, which waits to hear that b reads, asks after its first looks only
-# (docs/DESIGN.md, order of installation).
+# b, which begins here, has nothing to send: it says with a message of its own that it reads, which a waits to hear (docs/DESIGN.md, order
+# of installation).
 #
 # User-mode Linux frees BPF programs for seconds, and what ESP carried waits meanwhile: the reboot lasts until that is over.
 . "$(dirname "$0")/../lab/lib.sh"

@@ -11,9 +11,9 @@ static void tell(struct room *room, struct core_event event)
 	room_tell(room, event);
 }
 
-static void drained(struct room *room, bool empty, bool stuck)
+static void drained(struct room *room, bool empty, bool none)
 {
-	tell(room, (struct core_event){ .type = EVENT_DRAINED, .drained = { .empty = empty, .stuck = stuck } });
+	tell(room, (struct core_event){ .type = EVENT_DRAINED, .drained = { .empty = empty, .none = none } });
 }
 
 static enum peer_state state_of(const struct room *room)
@@ -78,11 +78,56 @@ static void what_is_not_there_yet_is_waited_for(void **state)
 	assert_int_equal(room->count, 0);
 }
 
+static void end(struct room *room, bool sent)
+{
+	drained(room, true, !sent);
+	tell(room, (struct core_event){ .type = EVENT_POLICY_SET });
+	drained(room, true, true);
+	assert_int_equal(state_of(room), PEER_SECURE);
+}
+
+/* The peer waits with what it has until it knows that we read: ESP says so, or a message. */
+static void who_has_nothing_to_send_says_that_it_reads(void **state)
+{
+	struct room *room = *state;
+
+	tell(room, (struct core_event){ .type = EVENT_UNREADABLE });
+	tell(room, (struct core_event){ .type = EVENT_KEY });
+	tell(room, room_child(false));
+	tell(room, room_added());
+	end(room, false);
+	room_order(room, ACTION_PROBE);
+}
+
+static void who_has_sent_says_nothing_more(void **state)
+{
+	struct room *room = *state;
+
+	begin(room);
+	end(room, true);
+	room_no_order(room, ACTION_PROBE);
+}
+
+static void who_did_not_begin_says_nothing(void **state)
+{
+	struct room *room = *state;
+
+	tell(room, room_child(true));
+	tell(room, room_added());
+	tell(room, (struct core_event){ .type = EVENT_SEALS, .seals = true });
+	assert_int_equal(state_of(room), PEER_HANDOFF);
+	end(room, false);
+	room_no_order(room, ACTION_PROBE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORY(an_agent_without_processor_time_says_so),
 		STORY(what_is_not_there_yet_is_waited_for),
+		STORY(who_has_nothing_to_send_says_that_it_reads),
+		STORY(who_has_sent_says_nothing_more),
+		STORY(who_did_not_begin_says_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
