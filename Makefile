@@ -210,7 +210,7 @@ RUN = FUZZ_SECONDS='$(FUZZ_SECONDS)' CLANG='$(CLANG)' KERNEL='$(KERNEL)' TIER='$
 ifneq ($(filter check check-vm demo bench,$(MAKECMDGOALS)),)
 # Not with -n: make 4.3 has the short options in the first word, or, without any, the first long one.
 ifeq ($(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))$(filter no,$(SETUP)),)
-$(shell dist/setup -q $(if $(filter check-vm,$(MAKECMDGOALS)),vm) >&2)
+$(shell dist/setup -q $(if $(filter check-vm bench,$(MAKECMDGOALS)),vm) >&2)
 ifneq ($(.SHELLSTATUS),0)
 $(error packages are missing and dist/setup could not install them)
 endif
@@ -332,7 +332,7 @@ help:
 #: make check-fuzz   every fuzz target for a short while               FUZZ_SECONDS=20 ONLY=pattern
 #: make check-net    scenarios in tests/net, best tier of the lab      ONLY=pattern TIER=host|uml|vm
 #: make check-vm     bpf and net under virtme-ng                       KERNEL=6.1|6.12|7 SHORT=1 ONLY=pattern
-#: make bench        numbers: a table and $(B)/bench/*.json          ONLY=ike|directory|gate|shield|flood|throughput|release|first|recovery|mesh|dns
+#: make bench        numbers: a table and $(B)/bench/*.json          ONLY=ike|directory|gate|shield|flood|spread|throughput|release|first|recovery|mesh|dns
 #: make sim          a campaign of the simulator                       SEEDS=100000 FROM=1
 #: make mesh         hosts that all start talking at once            HOSTS=20 RUNS=20
 #: make fuzz         libFuzzer                                         T=name TIME=seconds

@@ -38,15 +38,17 @@ static void nap(void)
 static void show_event(const struct cli *cli, const json_t *event, const struct hf_addr *only)
 {
 	const char *remote = client_text(event, "remote");
-	struct hf_addr addr;
+	struct hf_addr addr = { { 0 } };
+	bool known = addr_parse(&addr, remote, NULL) == 0;
 
-	if (only && (addr_parse(&addr, remote, NULL) < 0 || !addr_equal(&addr, only)))
+	if (only && !(known && addr_equal(&addr, only)))
 		return;
 	if (cli->json) {
 		json_dumpf(event, stdout, JSON_COMPACT | JSON_REAL_PRECISION(13));
 		putchar('\n');
 	} else {
-		event_line_show(event, only ? "" : remote);
+		/* What is no one peer's doing has none: a shield that went up for too many half-open SAs. */
+		event_line_show(event, only || (known && addr_is_none(&addr)) ? "" : remote);
 	}
 }
 

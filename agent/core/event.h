@@ -74,7 +74,7 @@ struct core_event {
 		} added;
 		struct {
 			bool empty; /* nothing waits any more; false = the budget ran out */
-			bool none;  /* none was taken off. If not empty, what waits is not there yet: the sweep comes back to it */
+			bool none; /* none was taken off. If not empty, what waits is not there yet: the sweep comes back to it */
 		} drained;
 		bool seals;
 		struct {
@@ -108,8 +108,8 @@ enum action_type {
 	ACTION_DRAIN,	    /* deal with what is held for the pair -> DRAINED */
 	ACTION_CHECK_SEALS, /* did ESP arrive on the inbound SA? -> SEALS */
 	ACTION_CHECK_LIFE,  /* how many packets did these SAs carry? -> LIFE */
-	ACTION_PROBE,	    /* ask the peer for a sign of life, which is one of ours to it; no answer, but its Child SAs go down without one */
-	ACTION_STICK,	    /* from now on the remote address is private, whatever its prefix's group; no answer */
+	ACTION_PROBE, /* ask the peer for a sign of life, which is one of ours to it; no answer, but its Child SAs go down without one */
+	ACTION_STICK, /* from now on the remote address is private, whatever its prefix's group; no answer */
 };
 
 enum drain_how {

@@ -73,6 +73,16 @@ capture_start
 
 states() { on "$1" ip xfrm state | grep -c '^src'; }
 has_states() { [ "$(states "$1")" = "$2" ]; }
+# blame RUN I: what both ends say of each pair with which host I lost something.
+blame() {
+	local j lost
+	lost=$(sed -n 's/.*"missing":\[\([0-9,]*\)\].*/\1/p' "$WORK/first-h$2.log")
+	for j in ${lost//,/ }; do
+		echo "h$2 of h$((j + 1)): $(on "h$2" "$HOLDFAST" explain "10.9.$1.$((j + 1))" 2>&1)"
+		echo "h$((j + 1)) of h$2: $(on "h$((j + 1))" "$HOLDFAST" explain "10.9.$1.$2" 2>&1)"
+		for h in "h$2" "h$((j + 1))"; do echo "$h: $(on "$h" "$HOLDFAST" status 2>&1)"; done
+	done
+}
 waiting() { grep -q waiting "$WORK/first-$1.log"; }
 worst_of_all=0
 for ((run = 1; run <= runs; run++)); do
@@ -84,10 +94,10 @@ for ((run = 1; run <= runs; run++)); do
 	for h in "${hosts[@]}"; do wait_for 20 waiting "$h"; done
 	exec 7>&- # all of them at this instant
 	worst=0 lost=0
-	for h in "${hosts[@]}"; do
-		await "first-$h" $((20 + 4 * hold_age))
-		out=$(<"$WORK/first-$h.log")
-		[ "$STOPPED_RC" = 0 ] || { lost=$((lost + $(json "$out" lost))) && echo "$h: $out"; }
+	for ((i = 1; i <= n; i++)); do
+		await "first-h$i" $((20 + 4 * hold_age))
+		out=$(<"$WORK/first-h$i.log")
+		[ "$STOPPED_RC" = 0 ] || { lost=$((lost + $(json "$out" lost))) && echo "h$i: $out" && blame $run $i; }
 		out=$(json "$out" max_us)
 		((worst >= ${out%%.*})) || worst=${out%%.*}
 	done

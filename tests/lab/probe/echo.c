@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MISSING_SAID 16
+
 struct echo {
 	const struct probe_options *o;
 	const char *kind;
@@ -200,6 +202,18 @@ static int earlier(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* The first of them are enough to find out why. */
+static void missing_print(const struct echo *e)
+{
+	unsigned int said = 0;
+
+	printf("\"missing\":[");
+	for (unsigned int seq = 0; seq < e->sent && said < MISSING_SAID; seq++)
+		if (!e->answers[seq])
+			printf("%s%u", said++ ? "," : "", seq);
+	printf("],");
+}
+
 static void print(struct echo *e)
 {
 	unsigned int n = e->received;
@@ -216,6 +230,7 @@ static void print(struct echo *e)
 		printf("\"first_reply_us\":null,\"p50_us\":null,\"max_us\":null,");
 	printf("\"first_send_ns\":%llu,\"first_recv_ns\":%llu,", (unsigned long long)e->first_send_ns,
 	       (unsigned long long)e->first_recv_ns);
+	missing_print(e);
 	errors_print(&e->errors, stdout);
 	printf("}\n");
 }
