@@ -146,6 +146,7 @@ struct action {
 			bool close;	   /* when empty, give the queue back */
 			bool policy_later; /* the out-policy does not stand yet */
 		} drain;
+		bool probe_soon;    /* PROBE: it may be gone, and is not waited for as long as others are */
 		uint32_t spi_in_be; /* CHECK_SEALS, REKEY, CHILD_GONE */
 		struct {
 			uint32_t in_be[CORE_CHILDREN], out_be[CORE_CHILDREN]; /* 0 = none */

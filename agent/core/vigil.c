@@ -126,7 +126,7 @@ static void doubt(struct core *core, struct peer *peer, uint64_t now)
 	}
 	peer->vigil.silent = 0;
 	core->counts.probes++;
-	core_emit(core, peer, ACTION_PROBE);
+	core_emit(core, peer, ACTION_PROBE)->probe_soon = true;
 }
 
 void vigil_on_life(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)

@@ -44,8 +44,11 @@ struct keying {
 	 */
 	void (*moved)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be,
 		      const struct hf_addr *remote, uint16_t port);
-	/* Something was sent to this pair's peer and nothing heard: is it there? Its Child SAs go down if not. May be NULL. */
-	void (*probe)(void *arg, struct agent *agent, const struct hf_pair *pair);
+	/*
+	 * A sign of life is wanted of this pair's peer, and is one of ours to it. Its Child SAs go down if none comes; soon: within
+	 * seconds, since something was sent to it and nothing heard. May be NULL.
+	 */
+	void (*probe)(void *arg, struct agent *agent, const struct hf_pair *pair, bool soon);
 	/* A resolver seems to have answered this host. Anybody may have written it. May be NULL. */
 	void (*heard)(void *arg, const struct hf_addr *resolver, struct view message);
 	/*

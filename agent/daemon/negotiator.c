@@ -105,12 +105,12 @@ static void moved(void *arg, struct agent *agent, const struct hf_pair *pair, ui
 	negotiator_settle(negotiator);
 }
 
-static void probe(void *arg, struct agent *agent, const struct hf_pair *pair)
+static void probe(void *arg, struct agent *agent, const struct hf_pair *pair, bool soon)
 {
 	struct negotiator *negotiator = arg;
 
 	(void)agent;
-	ike_probe_pair(negotiator->ike, pair, agent_now());
+	ike_probe_pair(negotiator->ike, pair, soon, agent_now());
 	negotiator_settle(negotiator);
 }
 

@@ -355,7 +355,7 @@ static void perform(struct agent *agent, const struct action *action)
 		break;
 	case ACTION_PROBE:
 		if (agent->keying->probe)
-			agent->keying->probe(agent->keying_arg, agent, &action->pair);
+			agent->keying->probe(agent->keying_arg, agent, &action->pair, action->probe_soon);
 		break;
 	case ACTION_STICK:
 		stick(agent, action);

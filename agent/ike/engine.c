@@ -402,7 +402,7 @@ void ike_probe(struct ike *ike, struct handle handle, uint64_t now)
 		want(ike, sa, WANT_PROBE, now);
 }
 
-void ike_probe_pair(struct ike *ike, const struct hf_pair *pair, uint64_t now)
+void ike_probe_pair(struct ike *ike, const struct hf_pair *pair, bool soon, uint64_t now)
 {
 	struct sa *next;
 
@@ -410,7 +410,7 @@ void ike_probe_pair(struct ike *ike, const struct hf_pair *pair, uint64_t now)
 		next = sa_at(ike, sa->next_of_pair);
 		if (sa->state != SA_ESTABLISHED || sa->request.kind != REQUEST_NONE)
 			continue;
-		sa->short_probe = true;
+		sa->short_probe |= soon;
 		want(ike, sa, WANT_PROBE, now);
 	}
 }

@@ -250,8 +250,8 @@ void ike_rekey(struct ike *ike, struct handle sa, uint64_t now);
 /* ike_probe asks the peer for a sign of life: nothing was heard while sending. The SA goes DOWN if none comes. */
 void ike_probe(struct ike *ike, struct handle sa, uint64_t now);
 
-/* ike_probe_pair is ike_probe for all SAs of two hosts, which then have 7.5 s to answer: somebody waits for their packets. */
-void ike_probe_pair(struct ike *ike, const struct hf_pair *pair, uint64_t now);
+/* ike_probe_pair is ike_probe for all SAs of two hosts. If soon they have 7.5 s to answer: somebody waits for their packets. */
+void ike_probe_pair(struct ike *ike, const struct hf_pair *pair, bool soon, uint64_t now);
 
 /*
  * ike_child_moved: ESP of the Child SA that verified came from another address or port, host byte order (RFC 7296 2.23). CHILD_MOVED

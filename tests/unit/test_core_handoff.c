@@ -96,7 +96,7 @@ static void who_has_nothing_to_send_says_that_it_reads(void **state)
 	tell(room, room_child(false));
 	tell(room, room_added());
 	end(room, false);
-	room_order(room, ACTION_PROBE);
+	assert_false(room_order(room, ACTION_PROBE)->probe_soon);
 }
 
 static void who_has_sent_says_nothing_more(void **state)

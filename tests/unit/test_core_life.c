@@ -271,7 +271,7 @@ static void a_silent_peer_is_asked(void **state)
 	look(room, &pair, 0, 5);
 	room_no_order(room, ACTION_PROBE);
 	look(room, &pair, 0, 9);
-	room_order(room, ACTION_PROBE);
+	assert_true(room_order(room, ACTION_PROBE)->probe_soon);
 	core_count(room->core, &counts);
 	assert_int_equal(counts.probes, 1);
 	/* It is not there: its Child SA goes down, the next packet begins anew. */
