@@ -31,6 +31,15 @@ struct event_base *agent_base(const struct agent *agent)
 	return agent->base;
 }
 
+/* An initiator's first ESP comes before anything is decided about the pair where it answered: BPF cannot know that there is an SA for it. */
+static bool has_sas(const struct agent *agent, const struct hf_pair *pair)
+{
+	struct peer_view view;
+
+	return core_find(agent->core, &view, pair) &&
+	       (view.state == PEER_INSTALL || view.state == PEER_HANDOFF || view.state == PEER_SECURE);
+}
+
 /* Of facts, what an operator should read later; what the keying brings, it writes itself. */
 static void write_fact(struct agent *agent, const struct core_event *event, uint64_t now)
 {
@@ -45,7 +54,9 @@ static void write_fact(struct agent *agent, const struct core_event *event, uint
 			      "a clear packet raced with the SA: it will be sealed");
 		break;
 	case EVENT_UNREADABLE:
-		journal_write(journal, &event->pair, "unreadable", now, "it seals for SAs that this host has not");
+		if (!has_sas(agent, &event->pair))
+			journal_write(journal, &event->pair, "unreadable", now,
+				      "it seals for SAs that this host has not");
 		break;
 	case EVENT_SA_EXPIRED:
 		journal_write(journal, &event->pair, "expired", now, "SA %08x %s", ntohl(event->expired.spi_be),

@@ -29,6 +29,8 @@ out=$(on a "$HFPROBE" ping "$(addr b)" --count 3 --strict) || fail "ping: $out"
 out=$(on a "$HFPROBE" udp "$(addr6 b)" --count 20 --complete) || fail "udp: $out"
 wait_for 15 has_secure a 2
 wait_for 15 has_secure b 2
+# Whose packets came before anything was decided here had SAs all the same.
+[[ $(on b "$HOLDFAST" explain "$(addr a)") != *unreadable* ]] || fail "b of a: $(on b "$HOLDFAST" explain "$(addr a)")"
 out=$(on b "$HFPROBE" tcp "$(addr a)" --count 1 --bytes 100 2>&1) || true # nothing listens at a: it must answer all the same
 
 # The wrong key: nothing is delivered in either direction, the sender is told when the attempt ends.
