@@ -232,3 +232,70 @@ const char *verdict_name(enum hf_verdict verdict)
 	}
 	return "none";
 }
+
+int prefix_compare(const struct hf_prefix *a, const struct hf_prefix *b)
+{
+	if (a->prefix_len != b->prefix_len)
+		return a->prefix_len > b->prefix_len ? -1 : 1;
+	return addr_compare(&a->addr, &b->addr);
+}
+
+/* The address with all bits behind the first `len` zero. */
+static struct hf_addr network_of(const struct hf_addr *addr, uint32_t len)
+{
+	struct hf_addr network = { 0 };
+
+	memcpy(network.octet, addr->octet, len / 8);
+	if (len % 8)
+		network.octet[len / 8] = (uint8_t)(addr->octet[len / 8] & (0xff00 >> (len % 8)));
+	return network;
+}
+
+struct prefix_table {
+	const uint8_t *octets;
+	size_t count, size;
+};
+
+static const struct hf_prefix *prefix_at(const struct prefix_table *table, size_t index)
+{
+	return (const void *)(table->octets + index * table->size);
+}
+
+/* Index of the first element that is not before `prefix`. */
+static size_t lower_bound(const struct prefix_table *table, const struct hf_prefix *prefix)
+{
+	size_t low = 0, high = table->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (prefix_compare(prefix_at(table, middle), prefix) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+const void *prefix_search(const void *table, size_t count, size_t size, const struct hf_addr *addr)
+{
+	const struct prefix_table all = { table, count, size };
+	/* IPv6 prefixes shorter than 96 bits may cover ::ffff:0:0/96, but say nothing about IPv4. */
+	uint32_t shortest = addr_is_v4(addr) ? 96 : 0;
+	size_t run = 0;
+
+	while (run < count && prefix_at(&all, run)->prefix_len >= shortest) {
+		uint32_t len = prefix_at(&all, run)->prefix_len;
+		struct hf_prefix wanted = { .prefix_len = len, .addr = network_of(addr, len) };
+		size_t at = lower_bound(&all, &wanted);
+
+		if (at < count && prefix_equal(prefix_at(&all, at), &wanted))
+			return prefix_at(&all, at);
+		if (len == 0)
+			break;
+		/* The run of the next shorter length starts where ::/(len-1), its first, would be. */
+		wanted = (struct hf_prefix){ .prefix_len = len - 1 };
+		run = lower_bound(&all, &wanted);
+	}
+	return NULL;
+}

@@ -65,6 +65,15 @@ const char *prefix_format(char out[PREFIX_TEXT_MAX], const struct hf_prefix *pre
 bool prefix_contains(const struct hf_prefix *prefix, const struct hf_addr *addr);
 bool prefix_equal(const struct hf_prefix *a, const struct hf_prefix *b);
 
+/* prefix_compare orders tables: longer prefixes first, then by octets. */
+int prefix_compare(const struct hf_prefix *a, const struct hf_prefix *b);
+
+/*
+ * prefix_search finds the longest prefix that contains `addr` in a table of `count` elements of `size` octets, each with
+ * its struct hf_prefix first, sorted by prefix_compare. NULL when there is none.
+ */
+const void *prefix_search(const void *table, size_t count, size_t size, const struct hf_addr *addr);
+
 bool pair_equal(const struct hf_pair *a, const struct hf_pair *b);
 
 /* pair_format writes "192.0.2.1 -> 192.0.2.2" and returns `out`. */

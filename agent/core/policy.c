@@ -77,18 +77,11 @@ int policy_add_line(struct policy *policy, enum hf_group group, const char *line
 	return policy_add(policy, &entry, err);
 }
 
-static int compare_prefixes(const struct hf_prefix *a, const struct hf_prefix *b)
-{
-	if (a->prefix_len != b->prefix_len)
-		return a->prefix_len > b->prefix_len ? -1 : 1;
-	return addr_compare(&a->addr, &b->addr);
-}
-
 /* Of equal prefixes the one that was written first comes first, so that a merge keeps it. */
 static int compare_entries(const void *left, const void *right)
 {
 	const struct policy_entry *a = left, *b = right;
-	int order = compare_prefixes(&a->prefix, &b->prefix);
+	int order = prefix_compare(&a->prefix, &b->prefix);
 
 	if (order)
 		return order;
@@ -129,54 +122,10 @@ int policy_finish(struct policy *policy, struct err *err)
 	return 0;
 }
 
-/* The address with all bits behind the first `len` zero. */
-static struct hf_addr network_of(const struct hf_addr *addr, uint32_t len)
-{
-	struct hf_addr network = { 0 };
-
-	memcpy(network.octet, addr->octet, len / 8);
-	if (len % 8)
-		network.octet[len / 8] = (uint8_t)(addr->octet[len / 8] & (0xff00 >> (len % 8)));
-	return network;
-}
-
-/* Index of the first entry that is not before `prefix`. */
-static size_t lower_bound(const struct policy *policy, const struct hf_prefix *prefix)
-{
-	size_t low = 0, high = policy->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (compare_prefixes(&policy->entries[middle].prefix, prefix) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 const struct policy_entry *policy_find(const struct policy *policy, const struct hf_addr *remote)
 {
-	/* IPv6 prefixes shorter than 96 bits may cover ::ffff:0:0/96, but say nothing about IPv4. */
-	uint32_t shortest = addr_is_v4(remote) ? 96 : 0;
-	size_t run = 0;
-
 	assert(policy->sorted || policy->count == 0);
-	while (run < policy->count && policy->entries[run].prefix.prefix_len >= shortest) {
-		uint32_t len = policy->entries[run].prefix.prefix_len;
-		struct hf_prefix wanted = { .prefix_len = len, .addr = network_of(remote, len) };
-		size_t at = lower_bound(policy, &wanted);
-
-		if (at < policy->count && prefix_equal(&policy->entries[at].prefix, &wanted))
-			return &policy->entries[at];
-		if (len == 0)
-			break;
-		/* The run of the next shorter length starts where ::/(len-1), its first, would be. */
-		wanted = (struct hf_prefix){ .prefix_len = len - 1 };
-		run = lower_bound(policy, &wanted);
-	}
-	return NULL;
+	return prefix_search(policy->entries, policy->count, sizeof(policy->entries[0]), remote);
 }
 
 enum hf_group policy_group(const struct policy *policy, const struct hf_addr *remote)

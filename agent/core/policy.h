@@ -15,7 +15,7 @@
 #include "base/err.h"
 
 struct policy_entry {
-	struct hf_prefix prefix;
+	struct hf_prefix prefix; /* first: prefix_search */
 	enum hf_group group;
 	const char *file; /* where it was written, for error and answer texts; lives as long as the table */
 	unsigned int line;

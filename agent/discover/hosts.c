@@ -15,7 +15,7 @@
 #include "discover/stamp.h"
 
 struct place {
-	struct hf_prefix prefix;
+	struct hf_prefix prefix; /* first: prefix_search */
 	uint32_t host; /* index */
 };
 
@@ -234,17 +234,10 @@ static int read_lines(struct reading *reading, struct view text)
 	return rc;
 }
 
-static int compare_prefixes(const struct hf_prefix *a, const struct hf_prefix *b)
-{
-	if (a->prefix_len != b->prefix_len)
-		return a->prefix_len > b->prefix_len ? -1 : 1;
-	return addr_compare(&a->addr, &b->addr);
-}
-
 static int compare_places(const void *a, const void *b)
 {
 	const struct place *first = a, *second = b;
-	int order = compare_prefixes(&first->prefix, &second->prefix);
+	int order = prefix_compare(&first->prefix, &second->prefix);
 
 	return order ? order : (first->host > second->host) - (first->host < second->host);
 }
@@ -348,56 +341,15 @@ void hosts_free(struct hosts *hosts)
 
 /* ---- searching -------------------------------------------------------------------------------- */
 
-/* The address with all bits behind the first `len` zero. */
-static struct hf_addr network_of(const struct hf_addr *addr, uint32_t len)
-{
-	struct hf_addr network = { 0 };
-
-	memcpy(network.octet, addr->octet, len / 8);
-	if (len % 8)
-		network.octet[len / 8] = (uint8_t)(addr->octet[len / 8] & (0xff00 >> (len % 8)));
-	return network;
-}
-
-/* Index of the first place that is not before `prefix`. */
-static size_t lower_bound(const struct hosts *hosts, const struct hf_prefix *prefix)
-{
-	size_t low = 0, high = hosts->prefix_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (compare_prefixes(&hosts->index[middle].prefix, prefix) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 const struct host *hosts_find(const struct hosts *hosts, const struct hf_addr *addr, struct hf_prefix *prefix)
 {
-	/* IPv6 prefixes shorter than 96 bits may cover ::ffff:0:0/96, but say nothing about IPv4. */
-	uint32_t shortest = addr_is_v4(addr) ? 96 : 0;
-	size_t run = 0;
+	const struct place *place = prefix_search(hosts->index, hosts->prefix_count, sizeof(hosts->index[0]), addr);
 
-	while (run < hosts->prefix_count && hosts->index[run].prefix.prefix_len >= shortest) {
-		uint32_t len = hosts->index[run].prefix.prefix_len;
-		struct hf_prefix wanted = { .prefix_len = len, .addr = network_of(addr, len) };
-		size_t at = lower_bound(hosts, &wanted);
-
-		if (at < hosts->prefix_count && prefix_equal(&hosts->index[at].prefix, &wanted)) {
-			if (prefix)
-				*prefix = wanted;
-			return &hosts->hosts[hosts->index[at].host];
-		}
-		if (len == 0)
-			break;
-		/* The run of the next shorter length starts where ::/(len-1), its first, would be. */
-		wanted = (struct hf_prefix){ .prefix_len = len - 1 };
-		run = lower_bound(hosts, &wanted);
-	}
-	return NULL;
+	if (!place)
+		return NULL;
+	if (prefix)
+		*prefix = place->prefix;
+	return &hosts->hosts[place->host];
 }
 
 size_t hosts_count(const struct hosts *hosts)
