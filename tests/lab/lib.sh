@@ -265,6 +265,7 @@ lab_cards() {
 card() {
 	local name
 	name=$(lab_cards | sed -n 1p)
+	ip link set dev "$name" xdp off # of an earlier scenario, whose libxdp has put it there for good
 	ip link set dev "$name" netns "${LAB_PID[$1]}"
 	on "$1" ip link set dev "$name" name card
 	on "$1" ip addr add "$2/24" dev card
