@@ -44,6 +44,8 @@ struct keying {
 	 */
 	void (*moved)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be,
 		      const struct hf_addr *remote, uint16_t port);
+	/* One more Child SA for the pair, if the peer does that: CHILD_UP follows, or nothing. The number is the processor's. May be NULL. */
+	void (*further)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t processor);
 	/* Something was sent to this pair's peer and nothing heard: is it there? Its Child SAs go down if not. May be NULL. */
 	void (*probe)(void *arg, struct agent *agent, const struct hf_pair *pair);
 	/* A resolver seems to have answered this host. Anybody may have written it. May be NULL. */
