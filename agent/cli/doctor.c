@@ -196,11 +196,6 @@ static void check_xfrm(struct doctor *doctor)
 					  "rekeying every four thousand million packets", "use a newer kernel" };
 	static const struct check encap = { "ESP in UDP", false, "no SA through address translation",
 					    "use a kernel with CONFIG_INET_ESPINTCP or UDP encapsulation" };
-	static const struct check processors = {
-		"SAs of single processors (Linux 6.13)", false,
-		"with spread = on a pair's ESP is sealed and opened by one processor at a time",
-		"nothing, or use Linux 6.13 or newer"
-	};
 	struct netlink_probe probe = { 0 };
 	struct err err = ERR_NONE;
 
@@ -215,7 +210,6 @@ static void check_xfrm(struct doctor *doctor)
 	report_errno(doctor, &chacha, probe.chacha20);
 	report_errno(doctor, &esn, probe.esn);
 	report_errno(doctor, &encap, probe.udp_encap);
-	report_errno(doctor, &processors, probe.processors);
 }
 
 /* ---- configuration and agent ----------------------------------------------------------------- */

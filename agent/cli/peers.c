@@ -18,17 +18,11 @@
 /* Of the table: an address this long at most stands beside the rest, an IPv6 address may need a line of its own. */
 #define PEER_WIDTH 24
 
-/* By all SAs that stand. */
 static const char *octets_of(char out[PRINT_SPAN_MAX], const json_t *pair, const char *direction)
 {
-	const json_t *use = json_object_get(pair, direction), *processor;
-	uint64_t sum = use ? (uint64_t)client_number(use, "bytes") : 0;
-	size_t index;
+	const json_t *use = json_object_get(pair, direction);
 
-	json_array_foreach(json_object_get(pair, CONTROL_PROCESSORS), index, processor)
-		if (json_object_get(processor, direction))
-			sum += (uint64_t)client_number(json_object_get(processor, direction), "bytes");
-	return use ? print_octets(out, sum) : strcpy(out, "-");
+	return use ? print_octets(out, (uint64_t)client_number(use, "bytes")) : strcpy(out, "-");
 }
 
 /* ---- all of them ---- */
@@ -66,15 +60,14 @@ static void show_table(const json_t *peers)
 
 /* ---- one of them ---- */
 
-/* `of`: the pair, or one of its processors. */
-static void show_sa(const json_t *pair, const json_t *of, const char *label, const char *spi, const char *use)
+static void show_sa(const json_t *pair, const char *label, const char *spi, const char *use)
 {
-	const json_t *counters = json_object_get(of, use);
+	const json_t *counters = json_object_get(pair, use);
 	const char *suite = client_text(pair, "suite");
 	char octets[PRINT_SPAN_MAX];
 
 	if (counters)
-		print_item(PRINT_PLAIN, COLUMN, label, "SA %s, %s, %lld packet%s, %s", client_text(of, spi),
+		print_item(PRINT_PLAIN, COLUMN, label, "SA %s, %s, %lld packet%s, %s", client_text(pair, spi),
 			   *suite ? suite : "of an earlier agent", client_number(counters, "packets"),
 			   client_number(counters, "packets") == 1 ? "" : "s",
 			   print_octets(octets, (uint64_t)client_number(counters, "bytes")));
@@ -85,9 +78,7 @@ static void show_pair(const json_t *pair)
 	const char *state = client_text(pair, "state"), *verdict = client_text(pair, "verdict");
 	const char *source = client_text(pair, "key_source"), *key = client_text(pair, "key");
 	const char *name = client_text(pair, "name");
-	const json_t *left = json_object_get(pair, "seconds_left"), *processor;
-	char label[32];
-	size_t index;
+	const json_t *left = json_object_get(pair, "seconds_left");
 	char span[PRINT_SPAN_MAX], until[PRINT_SPAN_MAX] = "";
 
 	print_text(PRINT_BOLD, "%s -> %s: ", client_text(pair, "local"), client_text(pair, "remote"));
@@ -115,13 +106,8 @@ static void show_pair(const json_t *pair)
 			   client_text(pair, "gateway"));
 	if (*client_text(pair, "ike"))
 		print_item(PRINT_PLAIN, COLUMN, "ike", "%s", client_text(pair, "ike"));
-	show_sa(pair, pair, "out", "spi_out", "sent");
-	show_sa(pair, pair, "in", "spi_in", "received");
-	json_array_foreach(json_object_get(pair, CONTROL_PROCESSORS), index, processor) {
-		snprintf(label, sizeof(label), "processor %lld", client_number(processor, "processor"));
-		show_sa(pair, processor, label, "spi_out", "sent");
-		show_sa(pair, processor, "", "spi_in", "received");
-	}
+	show_sa(pair, "out", "spi_out", "sent");
+	show_sa(pair, "in", "spi_in", "received");
 }
 
 int peers_command(const struct cli *cli, int argc, char **argv)

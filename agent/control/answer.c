@@ -80,31 +80,9 @@ static void set_spi(json_t *out, const char *field, uint32_t spi_be)
 		json_object_set_new(out, field, json_string(text));
 }
 
-/* Those that have an SA of their own; NULL when none has. */
-static json_t *processors_json(const struct answer_pair *pair)
-{
-	json_t *list = NULL, *one;
-
-	for (int i = 0; i < LIMIT_PAIR_PROCESSORS; i++) {
-		const struct peer_processor *processor = &pair->peer.processors[i];
-
-		if (!processor->spi_out_be)
-			continue;
-		list = list ? list : json_array();
-		one = json_pack("{si}", "processor", i);
-		set_spi(one, "spi_in", processor->spi_in_be);
-		set_spi(one, "spi_out", processor->spi_out_be);
-		set_use(one, "sent", &pair->processors[i].sent);
-		set_use(one, "received", &pair->processors[i].received);
-		json_array_append_new(list, one);
-	}
-	return list;
-}
-
 json_t *answer_pair_json(const struct answer_pair *pair, const struct answer_clock *clock)
 {
 	char local[ADDR_TEXT_MAX], remote[ADDR_TEXT_MAX], gateway[ADDR_TEXT_MAX];
-	json_t *processors = pair->known ? processors_json(pair) : NULL;
 	uint64_t now = clock->now;
 	json_t *out = json_pack("{ss ss}", "local", addr_format(local, &pair->pair.local), "remote",
 				addr_format(remote, &pair->pair.remote));
@@ -137,8 +115,6 @@ json_t *answer_pair_json(const struct answer_pair *pair, const struct answer_clo
 	}
 	set_use(out, "sent", &pair->sent);
 	set_use(out, "received", &pair->received);
-	if (processors)
-		json_object_set_new(out, CONTROL_PROCESSORS, processors);
 	if (pair->steps)
 		json_object_set_new(out, CONTROL_EVENTS, steps_json(pair->steps, pair->step_count, clock));
 	return out;

@@ -46,10 +46,7 @@ struct answer_pair {
 	struct hf_gate gate;
 	const char *source, *name, *key, *ike, *suite; /* of the peer's key, and of the SAs; NULL or "" = not known */
 	struct answer_use sent, received;
-	struct {
-		struct answer_use sent, received;
-	} processors[LIMIT_PAIR_PROCESSORS]; /* of peer.processors */
-	const struct answer_step *steps;     /* NULL = not asked for */
+	const struct answer_step *steps; /* NULL = not asked for */
 	size_t step_count;
 };
 

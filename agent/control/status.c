@@ -68,10 +68,10 @@ _Static_assert(COUNT(shield_counters) * sizeof(__u64) == sizeof(struct hf_shield
 
 /* Those of struct ike_counts that count messages and what became of them; the others have a place of their own below. */
 static const struct counter ike_counters[] = {
-	IKE(datagrams),	     IKE(dropped),	IKE(cookies_sent),    IKE(cookies_bad),	   IKE(refused_source),
-	IKE(refused_prefix), IKE(refused_full), IKE(refused_cost),    IKE(bad_icv),	   IKE(bad_syntax),
-	IKE(bad_state),	     IKE(replayed),	IKE(retransmits),     IKE(answered_again), IKE(collisions),
-	IKE(outputs_lost),   IKE(further),	IKE(further_refused),
+	IKE(datagrams),	     IKE(dropped),	  IKE(cookies_sent), IKE(cookies_bad),
+	IKE(refused_source), IKE(refused_prefix), IKE(refused_full), IKE(refused_cost),
+	IKE(bad_icv),	     IKE(bad_syntax),	  IKE(bad_state),    IKE(replayed),
+	IKE(retransmits),    IKE(answered_again), IKE(collisions),   IKE(outputs_lost),
 };
 /* Five are in use or bounds, three are told as initiated, responded and authentication_failed, two are memory. */
 _Static_assert(sizeof(struct ike_counts) ==

@@ -48,11 +48,6 @@ struct core *core_init(void *memory, const struct core_options *options, const s
 	return core;
 }
 
-void core_set_processors(struct core *core, uint32_t processors)
-{
-	core->processors = processors < LIMIT_PAIR_PROCESSORS ? processors : LIMIT_PAIR_PROCESSORS;
-}
-
 static struct action *queue_action(struct core *core, enum action_type type, const struct hf_pair *pair)
 {
 	struct action *action;
@@ -318,7 +313,7 @@ static struct peer_view view(const struct core *core, const struct peer *peer)
 {
 	const struct peer_child *sending = peer_sending(peer);
 
-	struct peer_view out = {
+	return (struct peer_view){
 		.pair = peer->pair,
 		.state = peer->state,
 		.group = peer->group,
@@ -334,16 +329,6 @@ static struct peer_view view(const struct core *core, const struct peer *peer)
 		.sticky = peer->sticky || peer->proved,
 		.orphaned = peer_is_orphaned(peer),
 	};
-
-	/* The last one counts, as in the kernel. */
-	for (unsigned int i = 0; i < peer->child_count; i++) {
-		const struct peer_child *child = &peer->children[i];
-
-		if (child->processor && child->out)
-			out.processors[child->processor - 1] =
-				(struct peer_processor){ child->spi_in_be, child->spi_out_be };
-	}
-	return out;
 }
 
 bool core_has_gateway(const struct core *core, const struct hf_addr *addr)

@@ -28,9 +28,6 @@ size_t core_memory(const struct core_options *options);
 /* core_init makes a core in `memory`, aligned as malloc aligns. `policy` must outlive it, see core_set_policy. */
 struct core *core_init(void *memory, const struct core_options *options, const struct policy *policy);
 
-/* core_set_processors: so many processors may each have an SA of their own with a pair, LIMIT_PAIR_PROCESSORS at most. None before. */
-void core_set_processors(struct core *core, uint32_t processors);
-
 /*
  * core_set_policy takes a reloaded table. Peers whose group changed start over; orders for that come out as
  * actions.
@@ -49,11 +46,6 @@ uint64_t core_deadline(const struct core *core);
 /* core_next takes the oldest action off. False when there is none. The child in it, if any, is the caller's to wipe. */
 bool core_next(struct core *core, struct action *out);
 
-/* The SAs of one processor, RFC 9611. */
-struct peer_processor {
-	uint32_t spi_in_be, spi_out_be; /* out 0 = it has none: it sends with the pair's; in 0 = not known */
-};
-
 /* What the operator may see of a peer. */
 struct peer_view {
 	struct hf_pair pair;
@@ -66,7 +58,6 @@ struct peer_view {
 	uint32_t reqid;
 	uint32_t spi_in_be, spi_out_be; /* 0 = none */
 	struct hf_addr gateway;		/* that its SAs end at; all zero = at the peer itself */
-	struct peer_processor processors[LIMIT_PAIR_PROCESSORS]; /* by number */
 	bool peer_seals;
 	bool sticky;   /* never in clear any more */
 	bool orphaned; /* packets leave with an SA that an earlier agent made */

@@ -11,18 +11,17 @@
 #include <stdint.h>
 
 #include "base/pool.h"
-#include "core/limits.h"
 #include "holdfast/abi.h"
 #include "ike/ike.h"
 
 /*
- * Of these an earlier agent's: one, its successor while it is being replaced, and as many again where both ends had started at once; and for each
- * processor one and its successor.
+ * Child SAs of one pair: one, its successor while it is being replaced, and as many again where both ends started at once
+ * or an earlier agent left some.
  */
-#define CORE_ADOPTED (4 + 2 * LIMIT_PAIR_PROCESSORS)
+#define CORE_CHILDREN 8
 
-/* Child SAs of one pair: likewise, and those that take the place of an earlier agent's. */
-#define CORE_CHILDREN (CORE_ADOPTED + 4 + LIMIT_PAIR_PROCESSORS)
+/* Of these an earlier agent's; the other places are their successors'. */
+#define CORE_ADOPTED 4
 
 enum core_event_type {
 	EVENT_FLOW_MISS,  /* packets of an undecided pair wait */
@@ -64,11 +63,10 @@ struct core_event {
 		gateway; /* KEY, CHILD_UP, ADOPT: that the pair's SAs end at, with pair.remote behind it; all zero = at pair.remote itself */
 	union {
 		struct {
-			struct child child;	 /* QUIET, DOWN: SPIs only; MOVED: SPIs and ports */
-			bool responder;		 /* the peer started */
-			bool proved;		 /* UP: by a verified key, so that it is sticky from now on */
-			bool in, out;		 /* UP: what is to be installed */
-			uint32_t replaces_in_be; /* UP: inbound SPI of the Child SA that this one will replace; 0 = none */
+			struct child child; /* QUIET, DOWN: SPIs only; MOVED: SPIs and ports */
+			bool responder;	    /* the peer started */
+			bool proved;	    /* UP: by a verified key, so that it is sticky from now on */
+			bool in, out;	    /* UP: what is to be installed */
 		} up;
 		struct {
 			uint32_t spi_in_be;
@@ -88,7 +86,6 @@ struct core_event {
 		} expired;
 		struct {
 			uint32_t spi_in_be, spi_out_be; /* another SA: out 0 = there is none */
-			uint32_t processor;		/* whose outbound SA it is: 1 + its number; 0 = everybody's */
 			bool tunnel, encap;
 			bool in_policy;
 			uint32_t reqid;
@@ -101,7 +98,6 @@ enum action_type {
 	ACTION_NEGOTIATE,   /* make a Child SA -> CHILD_UP, NEGOTIATION_FAILED */
 	ACTION_ABANDON,	    /* whatever was asked or made for this peer is not wanted any more; no answer */
 	ACTION_REKEY,	    /* make a successor of this Child SA -> CHILD_UP, or nothing */
-	ACTION_FURTHER,	    /* make one more Child SA, for a processor -> CHILD_UP, or nothing */
 	ACTION_CHILD_GONE,  /* this Child SA is not wanted, or lost: whoever made it gives it up; no answer */
 	ACTION_SA_ADD,	    /* install what `in` and `out` say -> SA_ADDED */
 	ACTION_SA_DEL,	    /* remove it; no answer */
@@ -133,7 +129,6 @@ struct action {
 		struct {
 			struct child child; /* SA_DEL: SPIs only; SA_MOVE: SPIs, mode and ports */
 			bool in, out;
-			uint32_t processor; /* that the outbound one is for: 1 + its number; 0 = all that have none of their own */
 		} sa;
 		struct {
 			bool in; /* else out */
@@ -153,7 +148,6 @@ struct action {
 		} drain;
 		bool probe_soon;    /* PROBE: it may be gone, and is not waited for as long as others are */
 		uint32_t spi_in_be; /* CHECK_SEALS, REKEY, CHILD_GONE */
-		uint32_t processor; /* FURTHER: its number, to be told to the peer; which one the SA is for is said by SA_ADD */
 		struct {
 			uint32_t in_be[CORE_CHILDREN], out_be[CORE_CHILDREN]; /* 0 = none */
 		} life;

@@ -10,9 +10,9 @@
 #include "core/core.h"
 #include "core/peer.h"
 
-/* One event leads to 5 actions and two for each Child SA at most, one expiry to 5 and one for each; core_expire does 64 peers. */
+/* One event leads to 5 actions and one for each Child SA at most, one expiry too; core_expire does 64 peers. */
 #define CORE_EXPIRE_MAX 64
-#define CORE_ACTIONS_MAX 4096
+#define CORE_ACTIONS_MAX 1024
 
 struct core {
 	struct pool peers;
@@ -20,7 +20,7 @@ struct core {
 	struct timers timers;
 	const struct policy *policy;
 	struct policy_way ways[HF_GROUP_COUNT]; /* the policy's, as they were when it was set */
-	uint32_t reqid_base, processors;
+	uint32_t reqid_base;
 	uint32_t hand; /* where the next search for a peer that may go begins */
 	struct action actions[CORE_ACTIONS_MAX];
 	uint32_t action_first, action_count;
@@ -71,27 +71,6 @@ void handoff_policy_set(struct core *core, struct peer *peer, int error, uint64_
 struct peer_child *brood_find(struct peer *peer, uint32_t spi_in_be);
 void brood_remove(struct core *core, struct peer *peer, struct peer_child *child);
 void brood_clear(struct core *core, struct peer *peer);
-
-/* brood_add: a new one, whose place among the processors is chosen here if it is for one. There is room. */
-void brood_add(struct core *core, struct peer *peer, const struct core_event *event);
-
-/* brood_stands_without: another one is left that is not for a processor: those stand beside such a one, never alone. */
-bool brood_stands_without(const struct peer *peer, const struct peer_child *without);
-
-/* brood_give_up_bound: those for processors would be all that is left. Their maker is to give them up. */
-void brood_give_up_bound(struct core *core, const struct peer *peer);
-
-/*
- * brood_anew: there is a first one of another IKE SA, and it is sent with. Those for processors of before are not any more: the peer may give
- * them up at once, and their processors would prefer them.
- */
-void brood_anew(struct core *core, struct peer *peer, const struct peer_child *first);
-
-/* brood_bound_added: the kernel has such a one. */
-void brood_bound_added(struct core *core, struct peer *peer, const struct peer_child *child);
-
-/* brood_free_processor is the lowest number of a processor without an SA of its own; core->processors when all have. */
-uint32_t brood_free_processor(const struct core *core, const struct peer *peer);
 
 /* What their maker says of one: its outbound SA is to be used, is at other ports, is to go. */
 void brood_use(struct core *core, struct peer *peer, const struct child *child);
@@ -151,16 +130,11 @@ void order_drain_by_group(struct core *core, const struct peer *peer);
 struct action *order_policy(struct core *core, struct peer *peer, bool in);
 void order_in_policy(struct core *core, struct peer *peer);
 void order_policies_gone(struct core *core, const struct peer *peer);
-/* order_sa: `known` is its place among the pair's. */
-void order_sa(struct core *core, const struct peer *peer, const struct peer_child *known, const struct child *child,
-	      bool in, bool out);
+void order_sa(struct core *core, const struct peer *peer, const struct child *child, bool in, bool out);
 void order_sa_gone(struct core *core, const struct peer *peer, const struct peer_child *child, bool in, bool out);
 void order_sa_move(struct core *core, const struct peer *peer, const struct peer_child *known,
 		   const struct child *child);
 void order_check_seals(struct core *core, const struct peer *peer);
 void order_check_life(struct core *core, const struct peer *peer);
-
-/* order_further: one more, if a processor has none. */
-void order_further(struct core *core, const struct peer *peer);
 
 #endif

@@ -93,13 +93,6 @@
  */
 #define LIMIT_RENEWALS 1024
 
-/*
- * spread: processors of this host that have an SA of their own with a pair (RFC 9611), the first ones. Each costs its handshake every hour and its state
- * in the kernel on both sides, and past eight a pair of hosts is bounded by its network. A peer that asks for more is refused:
- * further_refused counts it.
- */
-#define LIMIT_PAIR_PROCESSORS 8
-
 /* Prefixes in all policy files together. Two places of hf_policy are for what is unlisted, IPv4 and IPv6. */
 #define LIMIT_POLICY_ENTRIES (HF_POLICY_MAX - 2)
 
@@ -131,10 +124,7 @@
 /* Octets of answers a client has not read yet; then its connection ends. */
 #define LIMIT_CONTROL_UNREAD (4 * 1024 * 1024)
 
-/*
- * Pairs in one answer: their counters are read from the kernel, two questions each, and two for each processor that has its own SA, while packets
- * wait. The client asks on.
- */
+/* Pairs in one answer: their counters are read from the kernel, two questions each, while packets wait. The client asks on. */
 #define LIMIT_CONTROL_PAIRS 128
 
 /* Prefixes in one answer: some 100 octets each, so that a slow reader stays far from LIMIT_CONTROL_UNREAD. The client asks on. */

@@ -114,12 +114,10 @@ void order_sa_gone(struct core *core, const struct peer *peer, const struct peer
 	action->sa.out = out;
 }
 
-void order_sa(struct core *core, const struct peer *peer, const struct peer_child *known, const struct child *child,
-	      bool in, bool out)
+void order_sa(struct core *core, const struct peer *peer, const struct child *child, bool in, bool out)
 {
 	struct action *action = core_emit(core, peer, ACTION_SA_ADD);
 
-	action->sa.processor = known->processor;
 	action->sa.child = *child;
 	action->sa.in = in;
 	action->sa.out = out;
@@ -135,7 +133,6 @@ void order_sa_move(struct core *core, const struct peer *peer, const struct peer
 	action = core_emit(core, peer, ACTION_SA_MOVE);
 	action->sa.child = *child;
 	action->sa.child.tunnel = peer->tunnel;
-	action->sa.processor = known->processor;
 	action->sa.in = known->in;
 	action->sa.out = known->out;
 }
@@ -158,12 +155,4 @@ void order_check_life(struct core *core, const struct peer *peer)
 		if (peer->children[i].out)
 			action->life.out_be[i] = peer->children[i].spi_out_be;
 	}
-}
-
-void order_further(struct core *core, const struct peer *peer)
-{
-	uint32_t processor = brood_free_processor(core, peer);
-
-	if (processor < core->processors)
-		core_emit(core, peer, ACTION_FURTHER)->processor = processor;
 }

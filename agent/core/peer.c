@@ -253,13 +253,12 @@ static bool is_alike(const struct peer *peer, const struct core_event *event)
 static void on_child_up(struct core *core, struct peer *peer, const struct core_event *event, uint64_t now)
 {
 	const struct child *child = &event->up.child;
-	const struct peer_child *known;
 	bool responder = event->up.responder, further = is_protected(peer);
 
 	if (brood_find(peer, child->spi_in_be))
 		return;
 	if ((responder ? !group_answers(peer->group) : peer->state != PEER_NEGOTIATE && !further) ||
-	    peer->child_count == CORE_CHILDREN || (further ? !is_alike(peer, event) : child->bound)) {
+	    peer->child_count == CORE_CHILDREN || (further && !is_alike(peer, event))) {
 		refuse_child(core, peer, child->spi_in_be);
 		return;
 	}
@@ -269,8 +268,11 @@ static void on_child_up(struct core *core, struct peer *peer, const struct core_
 		peer->sticky |= event->sticky;
 	}
 	peer->proved |= event->up.proved;
-	brood_add(core, peer, event);
-	known = &peer->children[peer->child_count - 1];
+	peer->children[peer->child_count++] = (struct peer_child){
+		.spi_in_be = child->spi_in_be,
+		.spi_out_be = child->spi_out_be,
+	};
+	vigil_changed(peer);
 	if (!further) {
 		peer->responder = responder;
 		peer->tunnel = child->tunnel;
@@ -290,7 +292,7 @@ static void on_child_up(struct core *core, struct peer *peer, const struct core_
 		peer->encap = true; /* the peer is behind a NAT since */
 		order_gate_again(core, peer, now);
 	}
-	order_sa(core, peer, known, child, event->up.in, event->up.out && (!known->bound || known->processor));
+	order_sa(core, peer, child, event->up.in, event->up.out);
 }
 
 /* How often it failed in a row is remembered for a while. */
@@ -319,11 +321,10 @@ static void on_child_down(struct core *core, struct peer *peer, uint32_t spi_in_
 
 	if (!child)
 		return;
-	if (brood_stands_without(peer, child) || !is_protected(peer)) {
+	if (peer->child_count > 1 || !is_protected(peer)) {
 		brood_remove(core, peer, child);
 		return;
 	}
-	brood_give_up_bound(core, peer);
 	rest(core, peer, now);
 }
 
@@ -357,25 +358,16 @@ static void on_sa_added(struct core *core, struct peer *peer, const struct core_
 	if (event->error) {
 		child->in = child->out = false;
 		brood_remove(core, peer, child);
-		if (brood_stands_without(peer, NULL))
-			return;
-		brood_give_up_bound(core, peer);
-		if (peer->state == PEER_INSTALL)
+		if (peer->state == PEER_INSTALL && !peer->child_count)
 			peer_fail(core, peer, FAILURE_KERNEL, now);
-		else
+		else if (!peer->child_count)
 			start_over(core, peer, now);
 		return;
 	}
 	child->in |= event->added.in;
 	child->out |= event->added.out;
 	vigil_changed(peer);
-	if (child->bound) {
-		brood_bound_added(core, peer, child);
-		return;
-	}
 	if (peer->state == PEER_SECURE) {
-		if (child->anew && event->added.out)
-			brood_anew(core, peer, child);
 		if (brood_has_adopted(peer) && !child->adopted && child->out)
 			vigil_replaced(core, peer, now);
 		return;
@@ -430,10 +422,9 @@ static void on_expired(struct core *core, struct peer *peer, uint32_t spi_be, bo
 		return;
 	}
 	spi_in_be = child->spi_in_be;
-	if (brood_stands_without(peer, child)) {
+	if (peer->child_count > 1) {
 		brood_remove(core, peer, child);
 	} else {
-		brood_give_up_bound(core, peer);
 		start_over(core, peer, now);
 	}
 	refuse_child(core, peer, spi_in_be);

@@ -27,12 +27,8 @@ enum handoff_step {
 
 struct peer_child {
 	uint32_t spi_in_be, spi_out_be;
-	bool in, out;	    /* in the kernel */
-	bool adopted;	    /* of an earlier agent: nobody will say that it is down */
-	bool bound;	    /* beside the first one, for a processor */
-	bool quiet;	    /* not sent with any more */
-	bool anew;	    /* replaces none: of another IKE SA than those before it */
-	uint32_t processor; /* of a bound one: 1 + its number; 0 = none was free, it only receives */
+	bool in, out; /* in the kernel */
+	bool adopted; /* of an earlier agent: nobody will say that it is down */
 };
 
 /* When a secured peer is looked at, and what was seen (vigil.c). NSTIME_NEVER or 0 = not. */
@@ -45,7 +41,6 @@ struct vigil {
 	uint64_t in, out;    /* packets at the last look */
 	unsigned int silent; /* looks in a row at which we had sent and heard nothing */
 	bool counted;	     /* `in` and `out` are of the SAs that stand now */
-	bool busy;	     /* so much was sent between two looks that other processors should share the work */
 	bool asked;	     /* the successor was brought forward because the peer asked */
 };
 
@@ -79,7 +74,7 @@ struct peer {
 	struct vigil vigil; /* SECURE */
 };
 
-/* peer_sending is the Child SA that packets leave with if their processor has none of its own, NULL when there is none. */
+/* peer_sending is the Child SA that packets leave with, NULL when there is none. */
 const struct peer_child *peer_sending(const struct peer *peer);
 
 /* peer_start begins an attempt for a new peer, or one whose memory ended. */

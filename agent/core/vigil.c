@@ -21,13 +21,6 @@
 #define LIFE_NS (15 * NSTIME_S)
 #define LIFE_SILENT 2
 
-/*
- * What is sent between two looks and makes a pair busy, 273 packets a second: with less, an SA for each processor saves no more than its handshake
- * every hour costs. An acquire of the kernel's (XFRM_POLICY_CPU_ACQUIRE) would come with a processor's first packet, and until it is answered, which may
- * be never, the kernel drops what that processor sends.
- */
-#define BUSY_PACKETS 4096
-
 /* RFC 4322 3.4.1's later looks: what nobody used for so long goes, long before it would be rekeyed. */
 #define UNUSED_NS (1200 * NSTIME_S)
 
@@ -151,8 +144,6 @@ void vigil_on_life(struct core *core, struct peer *peer, const struct core_event
 		/* Which of them were carried before the change is not known; that some were will be seen next time. */
 		vigil->counted = true;
 		heard = sent = false;
-	} else {
-		vigil->busy = event->life.out - vigil->out >= BUSY_PACKETS;
 	}
 	vigil->in = event->life.in;
 	vigil->out = event->life.out;
@@ -166,8 +157,6 @@ void vigil_on_life(struct core *core, struct peer *peer, const struct core_event
 		peer_close_idle(core, peer, now);
 	else
 		arm(core, peer);
-	if (peer->state == PEER_SECURE && vigil->busy)
-		order_further(core, peer);
 }
 
 static void refresh(struct core *core, struct peer *peer, uint64_t now)

@@ -18,9 +18,8 @@ struct found {
 	struct hf_addr outer; /* remote end of its SAs: the pair's, or a gateway's */
 	bool out_policy, in_policy;
 	bool tunnel, encap;
-	bool barred;				       /* its way through a gateway is not allowed any more */
-	uint32_t spi_out_be;			       /* that the kernel sends with */
-	uint32_t spi_out_of_be[LIMIT_PAIR_PROCESSORS]; /* and each processor that has its own */
+	bool barred;			  /* its way through a gateway is not allowed any more */
+	uint32_t spi_out_be;		  /* that the kernel sends with */
 	uint32_t spi_in_be[CORE_ADOPTED]; /* newest first: a rekey was under way, or their maker lived but seconds */
 	unsigned int in_count;
 };
@@ -64,12 +63,10 @@ static void on_policy(void *arg, enum policy_dir dir, const struct hf_pair *pair
  * The kernel lists the newest first, and of several outbound ones sends with the newest: the others are through. The peer may send
  * with any, but has gone over to a new one long before there are as many newer ones.
  */
-static void take_spi(struct search *search, struct found *found, bool inbound, uint32_t spi_be, uint32_t processor)
+static void take_spi(struct search *search, struct found *found, bool inbound, uint32_t spi_be)
 {
-	uint32_t *out = processor ? &found->spi_out_of_be[(processor - 1) % LIMIT_PAIR_PROCESSORS] : &found->spi_out_be;
-
-	if (!inbound && !*out && processor <= LIMIT_PAIR_PROCESSORS)
-		*out = spi_be;
+	if (!inbound && !found->spi_out_be)
+		found->spi_out_be = spi_be;
 	else if (inbound && found->in_count < CORE_ADOPTED)
 		found->spi_in_be[found->in_count++] = spi_be;
 	else
@@ -78,12 +75,8 @@ static void take_spi(struct search *search, struct found *found, bool inbound, u
 
 static bool is_taken(const struct found *found, uint32_t spi_be, const struct hf_addr *dst)
 {
-	if (addr_equal(dst, &found->outer)) {
-		for (unsigned int i = 0; i < LIMIT_PAIR_PROCESSORS; i++)
-			if (spi_be == found->spi_out_of_be[i])
-				return true;
+	if (addr_equal(dst, &found->outer))
 		return spi_be == found->spi_out_be;
-	}
 	for (unsigned int i = 0; i < found->in_count; i++)
 		if (spi_be == found->spi_in_be[i])
 			return true;
@@ -91,7 +84,7 @@ static bool is_taken(const struct found *found, uint32_t spi_be, const struct hf
 }
 
 static void on_state(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
-		     enum sa_mode mode, bool larval, bool encap, uint32_t processor)
+		     enum sa_mode mode, bool larval, bool encap)
 {
 	struct found *found = find(arg, reqid);
 
@@ -100,7 +93,7 @@ static void on_state(void *arg, const struct hf_addr *src, const struct hf_addr 
 		return;
 	found->encap |= encap;
 	if (addr_equal(dst, &found->outer) || addr_equal(src, &found->outer))
-		take_spi(arg, found, addr_equal(src, &found->outer), spi_be, processor);
+		take_spi(arg, found, addr_equal(src, &found->outer), spi_be);
 }
 
 static bool is_barred(const struct agent *agent, const struct found *found)
@@ -121,7 +114,7 @@ static bool is_whole(const struct found *found)
  * stand beside the SAs of the next pair that gets this reqid. Of a whole one goes what nobody needs.
  */
 static void drop_piece(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
-		       enum sa_mode mode, bool larval, bool encap, uint32_t processor)
+		       enum sa_mode mode, bool larval, bool encap)
 {
 	struct search *search = arg;
 	const struct found *found = find(search, reqid);
@@ -129,7 +122,6 @@ static void drop_piece(void *arg, const struct hf_addr *src, const struct hf_add
 	(void)src;
 	(void)mode;
 	(void)encap;
-	(void)processor;
 	if (found && (!is_whole(found) || (!larval && !is_taken(found, spi_be, dst))))
 		xfrm_state_del(search->agent->nl, dst, spi_be, NULL);
 }
@@ -164,26 +156,6 @@ static bool drop_gate(void *arg, const struct hf_pair *pair, const struct hf_gat
 	if (!core_find(agent->core, &view, pair))
 		dataplane_gate_del(agent->dp, pair);
 	return true;
-}
-
-/* Which outbound one was made with which inbound one nobody knows any more, and need not. */
-static void adopt_rest(struct agent *agent, struct core_event *event, const struct found *found)
-{
-	unsigned int at = 1;
-
-	for (unsigned int i = 0; i < LIMIT_PAIR_PROCESSORS; i++) {
-		if (!found->spi_out_of_be[i])
-			continue;
-		event->adopt.processor = i + 1;
-		event->adopt.spi_out_be = found->spi_out_of_be[i];
-		event->adopt.spi_in_be = at < found->in_count ? found->spi_in_be[at++] : 0;
-		agent_event(agent, event);
-	}
-	event->adopt.processor = event->adopt.spi_out_be = 0;
-	while (at < found->in_count) {
-		event->adopt.spi_in_be = found->spi_in_be[at++];
-		agent_event(agent, event);
-	}
 }
 
 int agent_adopt(struct agent *agent, struct err *err)
@@ -221,7 +193,11 @@ int agent_adopt(struct agent *agent, struct err *err)
 			event.gateway = found->outer;
 		agent_event(agent, &event);
 		host_apply_gateway(agent, &event.gateway);
-		adopt_rest(agent, &event, found);
+		event.adopt.spi_out_be = 0;
+		for (unsigned int at = 1; at < found->in_count; at++) {
+			event.adopt.spi_in_be = found->spi_in_be[at];
+			agent_event(agent, &event);
+		}
 		adopted++;
 	}
 	/* The gate closes before the pieces go. */
@@ -260,7 +236,7 @@ static void see_policy(void *arg, enum policy_dir dir, const struct hf_pair *pai
 }
 
 static void see_state(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
-		      enum sa_mode mode, bool larval, bool encap, uint32_t processor)
+		      enum sa_mode mode, bool larval, bool encap)
 {
 	struct search *search = arg;
 	struct found *found = place(search, reqid);
@@ -269,7 +245,6 @@ static void see_state(void *arg, const struct hf_addr *src, const struct hf_addr
 	(void)src;
 	(void)mode;
 	(void)encap;
-	(void)processor;
 	if (!found || larval || !core_pair_of(search->agent->core, &found->pair, reqid) ||
 	    !core_find(search->agent->core, &view, &found->pair))
 		return;

@@ -331,22 +331,6 @@ int agent_forget(struct agent *agent, const struct hf_addr *remote, struct err *
 
 /* ---- life ---- */
 
-/* An SA per processor belongs to what `spread` asks for. One processor needs none. */
-static uint32_t count_processors(const struct agent *agent)
-{
-	long have = sysconf(_SC_NPROCESSORS_ONLN);
-	uint32_t count = have > LIMIT_PAIR_PROCESSORS ? LIMIT_PAIR_PROCESSORS : have > 1 ? (uint32_t)have : 0;
-
-	if (!agent->config.spread || !count)
-		return 0;
-	if (!netlink_has_processors(agent->nl)) {
-		log_info("this kernel has no SAs of single processors (Linux 6.13): a pair has one for all");
-		return 0;
-	}
-	log_info("a pair that is busy gets an SA for each of %u processors", count);
-	return count;
-}
-
 static int open_core(struct agent *agent, struct err *err)
 {
 	struct core_options options = { .peers_max = agent->config.limits.peers, .reqid_base = NETLINK_REQID_BASE };
@@ -408,10 +392,6 @@ static int open_rooms(struct agent *agent, struct err *err)
 		error = serve_metrics(agent, NULL, err);
 	if (error == 0)
 		error = netlink_open(&agent->nl, &agent_netlink_events, agent, err);
-	if (error == 0) {
-		agent->processors = count_processors(agent);
-		core_set_processors(agent->core, agent->processors);
-	}
 	if (error == 0)
 		error = dataplane_open(&agent->dp, &options, err);
 	return error;

@@ -82,8 +82,7 @@ void chronicle_child(struct journal *journal, const struct hf_pair *pair, const 
 	if (facts)
 		strcpy(facts->suite, suite);
 	journal_write(journal, pair, out->child.replaces_in_be ? "rekeyed" : "agreed", now,
-		      "SAs in %08x, out %08x, %s%s; %s started", ntohl(child->spi_in_be), ntohl(child->spi_out_be),
-		      suite, child->bound ? ", for a processor of its own" : "",
+		      "SAs in %08x, out %08x, %s; %s started", ntohl(child->spi_in_be), ntohl(child->spi_out_be), suite,
 		      out->child.responder ? "the peer" : "this host");
 }
 

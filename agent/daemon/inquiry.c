@@ -63,7 +63,6 @@ static struct answer_use use_of(struct agent *agent, const struct hf_addr *dst, 
 static void gather(struct agent *agent, struct answer_pair *pair)
 {
 	const struct journal_pair *journal = journal_find(agent->journal, &pair->pair);
-	const struct hf_addr *far_end;
 
 	pair->known = core_find(agent->core, &pair->peer, &pair->pair);
 	pair->gated = dataplane_gate_get(agent->dp, &pair->pair, &pair->gate) == 0;
@@ -76,13 +75,9 @@ static void gather(struct agent *agent, struct answer_pair *pair)
 	}
 	if (!pair->known)
 		return;
-	far_end = addr_is_none(&pair->peer.gateway) ? &pair->pair.remote : &pair->peer.gateway;
-	pair->sent = use_of(agent, far_end, pair->peer.spi_out_be);
+	pair->sent = use_of(agent, addr_is_none(&pair->peer.gateway) ? &pair->pair.remote : &pair->peer.gateway,
+			    pair->peer.spi_out_be);
 	pair->received = use_of(agent, &pair->pair.local, pair->peer.spi_in_be);
-	for (int i = 0; i < LIMIT_PAIR_PROCESSORS; i++) {
-		pair->processors[i].sent = use_of(agent, far_end, pair->peer.processors[i].spi_out_be);
-		pair->processors[i].received = use_of(agent, &pair->pair.local, pair->peer.processors[i].spi_in_be);
-	}
 }
 
 struct pair_search {

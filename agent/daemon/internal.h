@@ -58,8 +58,6 @@ struct agent {
 	bool shield_up;		  /* when last looked: everybody is asked for a cookie */
 	uint64_t demand_until_ns; /* until then because the engine wanted it so */
 
-	uint32_t processors; /* that may have SAs of their own with a pair; 0 = none */
-
 	uint64_t gate_full;
 	bool trie_full; /* more sticky addresses than rules: said once */
 };

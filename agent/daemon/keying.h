@@ -44,8 +44,6 @@ struct keying {
 	 */
 	void (*moved)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t spi_in_be,
 		      const struct hf_addr *remote, uint16_t port);
-	/* One more Child SA for the pair, if the peer does that: CHILD_UP follows, or nothing. The number is the processor's. May be NULL. */
-	void (*further)(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t processor);
 	/*
 	 * A sign of life is wanted of this pair's peer, and is one of ours to it. Its Child SAs go down if none comes; soon: within
 	 * seconds, since something was sent to it and nothing heard. May be NULL.

@@ -105,15 +105,6 @@ static void moved(void *arg, struct agent *agent, const struct hf_pair *pair, ui
 	negotiator_settle(negotiator);
 }
 
-static void further(void *arg, struct agent *agent, const struct hf_pair *pair, uint32_t processor)
-{
-	struct negotiator *negotiator = arg;
-
-	(void)agent;
-	ike_further(negotiator->ike, pair, processor, agent_now());
-	negotiator_settle(negotiator);
-}
-
 static void probe(void *arg, struct agent *agent, const struct hf_pair *pair, bool soon)
 {
 	struct negotiator *negotiator = arg;
@@ -305,9 +296,8 @@ static int open_engine(struct negotiator *negotiator, const struct config *confi
 		.sas_max = sas,
 		.host = { .arg = negotiator, .random = hostkey_random, .spi = take_spi, .survives = survives },
 		.key = negotiator->key,
-		.processors = negotiator->agent->processors,
 	};
-	uint32_t children = (sas + sas / 8) * (1 + options.processors);
+	uint32_t children = sas + sas / 8;
 
 	hostkey_crash_secret(options.crash_secret, config->state);
 	hostkey_random(NULL, options.table_seed, sizeof(options.table_seed));
@@ -490,7 +480,6 @@ const struct keying negotiator_keying = {
 	.rekey = rekey,
 	.gone = gone,
 	.moved = moved,
-	.further = further,
 	.probe = probe,
 	.heard = heard,
 	.sticky = sticky,

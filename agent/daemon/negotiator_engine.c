@@ -84,7 +84,6 @@ static void tell_child(struct negotiator *negotiator, enum core_event_type type,
 	event.up.responder = out->child.responder;
 	event.up.in = out->child.install_in;
 	event.up.out = install_out;
-	event.up.replaces_in_be = out->child.replaces_in_be;
 	if (is_of_proof(negotiator, out)) {
 		event.up.proved = proof->verified;
 		event.sticky = proof->was_sticky;

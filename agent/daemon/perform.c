@@ -99,7 +99,6 @@ static struct sa one_way(const struct action *action, bool inbound)
 		.inbound = inbound,
 		.esn = child->esn,
 		.replay_window = inbound ? REPLAY_WINDOW : 0,
-		.processor = action->sa.processor,
 	};
 
 	if (inbound && !addr_is_none(&action->gateway))
@@ -322,10 +321,6 @@ static void perform(struct agent *agent, const struct action *action)
 	case ACTION_REKEY:
 		if (agent->keying->rekey)
 			agent->keying->rekey(agent->keying_arg, agent, &action->pair, action->spi_in_be);
-		break;
-	case ACTION_FURTHER:
-		if (agent->keying->further)
-			agent->keying->further(agent->keying_arg, agent, &action->pair, action->processor);
 		break;
 	case ACTION_CHILD_GONE:
 		if (agent->keying->gone)

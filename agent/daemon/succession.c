@@ -21,8 +21,8 @@
 /* Child SAs that wait. One that finds no room is used at once. */
 #define WAITING_MAX 1024
 
-/* Of a pair, at the same time: all that it may have. */
-#define QUIET_MAX CORE_CHILDREN
+/* Of a pair, at the same time: both ends started, and once more after a restart. */
+#define QUIET_MAX 4
 
 struct waiting {
 	struct hf_pair pair;
@@ -170,7 +170,7 @@ bool succession_quiet(struct succession *succession, const struct hf_pair *pair,
 			continue;
 		if (waiting->child.spi_in_be == spi_in_be) {
 			forget(succession, i);
-		} else if (!kept && !waiting->child.bound && waiting->quiet_count < QUIET_MAX) {
+		} else if (!kept && waiting->quiet_count < QUIET_MAX) {
 			waiting->quiet_in_be[waiting->quiet_count++] = spi_in_be;
 			kept = true;
 		}
@@ -185,7 +185,7 @@ void succession_down(struct succession *succession, const struct hf_pair *pair, 
 			continue;
 		if (succession->waiting[i].child.spi_in_be == spi_in_be)
 			forget(succession, i);
-		else if (!succession->waiting[i].child.bound) /* without that one the pair still has another */
+		else
 			use(succession, i);
 	}
 }

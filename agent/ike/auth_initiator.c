@@ -2,8 +2,7 @@
 /*
  * IKE_AUTH, the initiator's side. It is sent only when the caller said with which key the peer must answer (CVE-2015-4171).
  *
- *   HDR, SK {IDi, AUTH, [IDr,] [N(INITIAL_CONTACT),] [N(USE_TRANSPORT_MODE),] [N(SA_RESOURCE_INFO),] SAi2, TSi, TSr,
- *            [N(QUICK_CRASH_DETECTION)]}  -->
+ *   HDR, SK {IDi, AUTH, [IDr,] [N(INITIAL_CONTACT),] [N(USE_TRANSPORT_MODE),] SAi2, TSi, TSr, [N(QUICK_CRASH_DETECTION)]}  -->
  *        <--  HDR, SK {IDr, AUTH, SAr2, TSi, TSr, ...}  |  HDR, SK {N(AUTHENTICATION_FAILED)}
  */
 #include <errno.h>
@@ -35,8 +34,6 @@ static int send_auth(struct ike *ike, struct sa *sa, uint64_t now)
 		message_notify(&message, PROTOCOL_NONE, NOTIFY_INITIAL_CONTACT, VIEW_NONE, VIEW_NONE);
 	if (!sa_is_through(sa))
 		message_notify(&message, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, VIEW_NONE, VIEW_NONE);
-	if (child_offers_bound(ike, sa) && (answer->keys || answer->psk.len))
-		child_write_bound(&message, NULL);
 	child_write_spi(&message, &ike->offer_child, NULL, work->spi_in_be);
 	child_write_ts(&message, sa, true);
 	auth_write_crash_token(ike, sa, &message);
@@ -143,7 +140,6 @@ void auth_on_response(struct ike *ike, struct received *in, uint64_t now)
 		return;
 	}
 	auth_read_crash_token(sa, &in->chain);
-	child_read_bound(ike, sa, &in->chain);
 	child_error = read_child(ike, sa, &child, &in->chain);
 	sa = init_promote(ike, sa);
 	sa->told_up = true;

@@ -103,8 +103,6 @@ static int write_response(struct ike *ike, struct sa *sa, struct message *messag
 	}
 	if (!kid->child.tunnel)
 		message_notify(message, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, VIEW_NONE, VIEW_NONE);
-	if (sa->features & FEATURE_PROCESSORS)
-		child_write_bound(message, NULL);
 	child_write_spi(message, NULL, &work->suite, kid->child.spi_in_be);
 	child_write_ts(message, sa, false);
 	auth_write_crash_token(ike, sa, message);
@@ -180,7 +178,6 @@ void auth_on_responder_answer(struct ike *ike, struct sa *sa, uint64_t now)
 	}
 	quota_refund(ike, 2 * kex->cost, now);
 	auth_read_crash_token(sa, &chain);
-	child_read_bound(ike, sa, &chain);
 	sa->told_up = true;
 	output_up(ike, sa, (struct ike_identity){ .type = id.type, .data = id.data });
 	if (chain_notify(&chain, NOTIFY_INITIAL_CONTACT))

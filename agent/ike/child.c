@@ -35,7 +35,7 @@ struct kid *kid_new(struct ike *ike, struct sa *sa, uint32_t spi_in_be, uint64_t
 
 	for (kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next))
 		have++;
-	if (spi_in_be && have < IKE_CHILDREN_PER_SA + 2 * ike->options.processors)
+	if (spi_in_be && have < IKE_CHILDREN_PER_SA)
 		handle = pool_take(&ike->kids);
 	if (!handle.generation)
 		return NULL;
@@ -195,45 +195,6 @@ void kid_supplant(struct ike *ike, struct kid *old, struct kid *heir, uint64_t n
 	kid_quiet(ike, old);
 	kid_replace(ike, old, heir, now);
 	old->supplanted = true;
-}
-
-/* ---- Child SAs for processors (RFC 9611) ---- */
-
-unsigned int child_bound_count(const struct ike *ike, const struct sa *sa)
-{
-	unsigned int count = 0;
-
-	for (const struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next))
-		count += kid->child.bound && !kid->heir && (kid->state == KID_UP || kid->state == KID_INSTALLING);
-	return count;
-}
-
-bool child_may_have_further(const struct ike *ike, const struct sa *sa)
-{
-	return sa->state == SA_ESTABLISHED && !sa->loser && !(sa->wants & WANT_CLOSE) &&
-	       sa->features & FEATURE_PROCESSORS && !(sa->features & FEATURE_FULL) &&
-	       child_bound_count(ike, sa) < ike->options.processors;
-}
-
-void child_write_bound(struct message *message, const uint32_t *processor)
-{
-	const uint32_t number_be = processor ? __builtin_bswap32(*processor) : 0;
-
-	message_notify(message, PROTOCOL_NONE, NOTIFY_SA_RESOURCE_INFO, VIEW_NONE,
-		       view_of(&number_be, processor ? sizeof(number_be) : 0));
-}
-
-/* A gateway's tunnels are each for another host: they are spread already. */
-bool child_offers_bound(const struct ike *ike, const struct sa *sa)
-{
-	return ike->options.processors && !sa_is_through(sa);
-}
-
-/* Who has proved nothing may be anybody, and many: one Child SA has to do (RFC 7619 3). */
-void child_read_bound(const struct ike *ike, struct sa *sa, const struct chain *chain)
-{
-	if (child_offers_bound(ike, sa) && sa->auth != IKE_AUTH_NULL && chain_notify(chain, NOTIFY_SA_RESOURCE_INFO))
-		sa->features |= FEATURE_PROCESSORS;
 }
 
 /* ---- negotiation ---- */

@@ -2,10 +2,10 @@
 /*
  * CREATE_CHILD_SA for Child SAs (RFC 7296 1.3.1, 1.3.3, 2.8): rekeying with or without a new key exchange, and a new one when none is
  * left. Both ends may rekey the same Child SA at once: all are made, the one with the lowest of the four nonces goes, by its
- * creator's hand (2.8.1, docs/COLLISIONS.md 2). And further ones, each for a processor, beside the one that stands (RFC 9611).
+ * creator's hand (2.8.1, docs/COLLISIONS.md 2).
  *
- *   HDR, SK {[N(REKEY_SA),] [N(SA_RESOURCE_INFO),] [N(USE_TRANSPORT_MODE),] SA, Ni, [KEi,] TSi, TSr}  -->
- *                <--  HDR, SK {[N(SA_RESOURCE_INFO),] [N(USE_TRANSPORT_MODE),] SA, Nr, [KEr,] TSi, TSr}  |  HDR, SK {N(error)}
+ *   HDR, SK {[N(REKEY_SA),] [N(USE_TRANSPORT_MODE),] SA, Ni, [KEi,] TSi, TSr}  -->
+ *                                    <--  HDR, SK {[N(USE_TRANSPORT_MODE),] SA, Nr, [KEr,] TSi, TSr}  |  HDR, SK {N(error)}
  */
 #include <errno.h>
 #include <string.h>
@@ -30,8 +30,6 @@ static int write_request(struct ike *ike, struct sa *sa, struct work *work, uint
 	send_begin(ike, &message);
 	if (old)
 		message_notify(&message, PROTOCOL_ESP, NOTIFY_REKEY_SA, view_of(&old->child.spi_in_be, 4), VIEW_NONE);
-	if (work->bound)
-		child_write_bound(&message, old ? NULL : &sa->processor);
 	if (old ? !old->child.tunnel : !sa_is_through(sa))
 		message_notify(&message, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, VIEW_NONE, VIEW_NONE);
 	child_write_spi(&message, &ike->offer_child_rekey, NULL, work->spi_in_be);
@@ -42,25 +40,22 @@ static int write_request(struct ike *ike, struct sa *sa, struct work *work, uint
 			    now);
 }
 
-/* The peer has no time for it, or we have no room: once more, later (RFC 7296 2.25). A further one is the caller's wish, who asks again. */
-static void later(struct ike *ike, struct sa *sa, struct kid *old, bool bound, uint64_t now)
+/* The peer has no time for it, or we have no room: once more, later (RFC 7296 2.25). */
+static void later(struct ike *ike, struct sa *sa, struct kid *old, uint64_t now)
 {
-	if (!old && bound)
-		return;
 	if (old)
 		old->rekey_wanted = true;
 	send_later(ike, sa, old ? WANT_REKEY_KID : WANT_NEW_KID, now);
 }
 
-static void begin(struct ike *ike, struct sa *sa, struct kid *old, bool bound, uint64_t now)
+void create_start(struct ike *ike, struct sa *sa, struct kid *old, uint64_t now)
 {
 	struct work *work = work_new(ike, &sa->work);
 
 	if (!work) {
-		later(ike, sa, old, bound, now);
+		later(ike, sa, old, now);
 		return;
 	}
-	work->bound = bound;
 	work->kex = ike->options.profile.kex[0];
 	work->old_kid = old ? kid_ref(ike, old) : 0;
 	work->spi_in_be = child_spi(ike, sa);
@@ -68,18 +63,8 @@ static void begin(struct ike *ike, struct sa *sa, struct kid *old, bool bound, u
 	ike_random(ike, work->nonce, sizeof(work->nonce));
 	if (!work->spi_in_be || write_request(ike, sa, work, now)) {
 		work_free(ike, &sa->work);
-		later(ike, sa, old, bound, now);
+		later(ike, sa, old, now);
 	}
-}
-
-void create_start(struct ike *ike, struct sa *sa, struct kid *old, uint64_t now)
-{
-	begin(ike, sa, old, old && old->child.bound, now);
-}
-
-void create_further(struct ike *ike, struct sa *sa, uint64_t now)
-{
-	begin(ike, sa, NULL, true, now);
 }
 
 /* ---- the peer's request ---- */
@@ -120,11 +105,10 @@ static int agree(struct ike *ike, struct received *in, struct work *work)
 	return rc == -EBADMSG ? NOTIFY_INVALID_SYNTAX : rc;
 }
 
-/* One that does for all processors. */
 static bool has_live_kid(const struct ike *ike, const struct sa *sa)
 {
 	for (const struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next))
-		if (!kid->child.bound && (kid->state == KID_UP || kid->state == KID_INSTALLING))
+		if (kid->state == KID_UP || kid->state == KID_INSTALLING)
 			return true;
 	return false;
 }
@@ -138,22 +122,9 @@ static int find_supplanted(const struct ike *ike, const struct sa *sa, struct ki
 	if (!has_live_kid(ike, sa))
 		return sa->request.kind == REQUEST_NEW_CHILD ? NOTIFY_NO_ADDITIONAL_SAS : 0;
 	for (struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next))
-		if (kid->state == KID_UP && !kid->heir && !kid->child.bound)
+		if (kid->state == KID_UP && !kid->heir)
 			*old = kid;
 	return *old && !sa->work ? 0 : NOTIFY_TEMPORARY_FAILURE;
-}
-
-/*
- * A further one for a processor of the peer's. It stands beside the first, which must be there: that one is for processors without. A NULL peer
- * gets none, nor who did not say so at the beginning.
- */
-static int check_further(struct ike *ike, const struct sa *sa)
-{
-	if (!(sa->features & FEATURE_PROCESSORS) || child_bound_count(ike, sa) >= ike->options.processors) {
-		ike->counts.further_refused++;
-		return NOTIFY_TS_MAX_QUEUE;
-	}
-	return has_live_kid(ike, sa) ? 0 : NOTIFY_TEMPORARY_FAILURE;
 }
 
 /*
@@ -168,15 +139,13 @@ static bool is_rekeyed_here(const struct ike *ike, const struct sa *sa, const st
 }
 
 /* Which Child SA the request is about: 0 and *old (NULL: a new one), or the notify that refuses. */
-static int find_old(struct ike *ike, const struct sa *sa, const struct notify *rekey, bool further, struct kid **old)
+static int find_old(struct ike *ike, const struct sa *sa, const struct notify *rekey, struct kid **old)
 {
 	uint32_t spi_be;
 
 	*old = NULL;
 	if (sa->request.kind == REQUEST_REKEY_SA)
 		return NOTIFY_TEMPORARY_FAILURE;
-	if (further)
-		return check_further(ike, sa);
 	if (!rekey)
 		return find_supplanted(ike, sa, old);
 	if (rekey->protocol != PROTOCOL_ESP || rekey->spi.len != sizeof(spi_be))
@@ -217,8 +186,6 @@ static int write_response(struct ike *ike, const struct sa *sa, struct message *
 	if (rc)
 		return rc;
 	send_begin(ike, message);
-	if (work->bound)
-		child_write_bound(message, NULL);
 	if (!(kid ? kid->child.tunnel : work->child.tunnel))
 		message_notify(message, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, VIEW_NONE, VIEW_NONE);
 	child_write_spi(message, NULL, &work->suite, work->spi_in_be);
@@ -243,8 +210,7 @@ static int answer_first(struct ike *ike, struct sa *sa, struct work *work, uint6
 	return 0;
 }
 
-static int start_child(struct ike *ike, struct received *in, struct work *work, struct kid *old, bool further,
-		       uint64_t now)
+static int start_child(struct ike *ike, struct received *in, struct work *work, struct kid *old, uint64_t now)
 {
 	int rc;
 
@@ -252,7 +218,6 @@ static int start_child(struct ike *ike, struct received *in, struct work *work, 
 	ike_random(ike, &work->private, sizeof(work->private));
 	work->old_kid = old ? kid_ref(ike, old) : 0;
 	work->supplants = old && !chain_notify(&in->chain, NOTIFY_REKEY_SA);
-	work->bound = further || (old && old->child.bound);
 	rc = agree(ike, in, work);
 	if (rc)
 		return rc;
@@ -273,8 +238,6 @@ static struct kid *make_kid(struct ike *ike, struct sa *sa, struct work *work, u
 		kid->child = work->child;
 		kid->child.spi_in_be = work->spi_in_be;
 		child_encap(&kid->child, sa); /* the peer may have moved since */
-		kid->child.bound = work->bound;
-		ike->counts.further += work->bound && !work->old_kid;
 		nonce_low(kid->low_nonce, theirs, VIEW_OF(work->nonce));
 		work->kid = kid_ref(ike, kid);
 	}
@@ -304,8 +267,6 @@ int create_follow(struct ike *ike, struct sa *sa, struct view added, uint64_t no
 void create_on_request(struct ike *ike, struct received *in, uint64_t now)
 {
 	const struct notify *rekey = chain_notify(&in->chain, NOTIFY_REKEY_SA);
-	/* Who makes none does not know the notify. */
-	bool further = ike->options.processors && !rekey && chain_notify(&in->chain, NOTIFY_SA_RESOURCE_INFO);
 	struct sa *sa = in->sa;
 	struct kid *old = NULL;
 	struct work *work;
@@ -321,10 +282,10 @@ void create_on_request(struct ike *ike, struct received *in, uint64_t now)
 		rekey_on_request(ike, in, now);
 		return;
 	}
-	rc = find_old(ike, sa, rekey, further, &old);
+	rc = find_old(ike, sa, rekey, &old);
 	work = rc ? NULL : work_new(ike, &sa->peer_work);
 	if (!rc)
-		rc = work ? start_child(ike, in, work, old, further, now) : NOTIFY_TEMPORARY_FAILURE;
+		rc = work ? start_child(ike, in, work, old, now) : NOTIFY_TEMPORARY_FAILURE;
 	if (rc) {
 		uint16_t group = work ? work->suite.ke : KE_NONE;
 
@@ -384,7 +345,7 @@ static void on_refused(struct ike *ike, struct sa *sa, struct work *work, bool r
 		       uint64_t now)
 {
 	struct kid *old = kid_at(ike, work->old_kid);
-	bool has_rival = work->rival != 0, further = work->bound && !rekey;
+	bool has_rival = work->rival != 0;
 	uint16_t group = error->data.len == 2 ? (uint16_t)(error->data.at[0] << 8 | error->data.at[1]) : KE_NONE;
 
 	if (rekey && !old) {
@@ -404,11 +365,6 @@ static void on_refused(struct ike *ike, struct sa *sa, struct work *work, bool r
 	work_free(ike, &sa->work);
 	if (has_rival)
 		return;
-	if (further && error->type != NOTIFY_INVALID_SYNTAX) {
-		if (error->type != NOTIFY_TEMPORARY_FAILURE)
-			sa->features |= FEATURE_FULL; /* TS_MAX_QUEUE most likely: as many as it wants */
-		return;
-	}
 	sa->notify = error->type;
 	if (error->type == NOTIFY_CHILD_SA_NOT_FOUND && old && old->unproven) {
 		kid_not_known(ike, sa, old, now);
@@ -424,7 +380,7 @@ static void on_refused(struct ike *ike, struct sa *sa, struct work *work, bool r
 		sa->down_reason = IKE_REFUSED;
 		sa->wants |= WANT_CLOSE;
 	} else {
-		later(ike, sa, old, false, now);
+		later(ike, sa, old, now);
 	}
 }
 
@@ -562,7 +518,7 @@ bool create_on_installed(struct ike *ike, struct sa *sa, struct kid *kid, int er
 
 		kid->state = KID_DELETING;
 		if (!rival)
-			later(ike, sa, old, work->bound, now);
+			later(ike, sa, old, now);
 		else if (old)
 			kid_replace(ike, old, rival, now);
 	} else {

@@ -34,7 +34,7 @@ void crossing_lose(struct ike *ike, struct sa *sa, uint64_t now)
 	each_kid(ike, sa, kid_quiet);
 	for (struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next))
 		kid->rekey_ns = NSTIME_NEVER;
-	sa->wants &= ~(unsigned int)(WANT_REKEY_KID | WANT_REKEY_SA | WANT_NEW_KID | WANT_FURTHER);
+	sa->wants &= ~(unsigned int)(WANT_REKEY_KID | WANT_REKEY_SA | WANT_NEW_KID);
 	sa->drop_ns =
 		now + (sa->initiator ? IKE_LOSER_WAIT + ike_jitter(ike, IKE_LOSER_WAIT, 50) / 2 : IKE_REPLACED_LIFE);
 	sa_schedule(ike, sa);

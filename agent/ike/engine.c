@@ -135,9 +135,7 @@ static struct ike_options with_defaults(const struct ike_options *given)
 	struct ike_options options = *given;
 
 	if (!options.children_max)
-		options.children_max = (options.sas_max + options.sas_max / 8 + 4) * (1 + options.processors);
-	if (options.processors > IKE_PROCESSORS_MAX)
-		options.processors = IKE_PROCESSORS_MAX;
+		options.children_max = options.sas_max + options.sas_max / 8 + 4;
 	if (!options.port)
 		options.port = 500;
 	if (!options.encap_port)
@@ -395,20 +393,6 @@ void ike_rekey(struct ike *ike, struct handle handle, uint64_t now)
 		want(ike, sa, WANT_REKEY_SA, now);
 }
 
-void ike_further(struct ike *ike, const struct hf_pair *pair, uint32_t processor, uint64_t now)
-{
-	struct sa *sa = sa_first_of_pair(ike, pair);
-	const struct work *work;
-
-	while (sa && !child_may_have_further(ike, sa))
-		sa = sa_at(ike, sa->next_of_pair);
-	work = sa ? sa_work(ike, sa) : NULL;
-	if (!sa || (work && work->bound && !work->old_kid))
-		return;
-	sa->processor = processor;
-	want(ike, sa, WANT_FURTHER, now);
-}
-
 void ike_probe(struct ike *ike, struct handle handle, uint64_t now)
 {
 	struct sa *sa = established(ike, handle);
@@ -548,7 +532,7 @@ static void fill_view(const struct ike *ike, struct ike_view *out, const struct 
 	memcpy(out->spi_r, sa->spi_r, SPI_LEN);
 	for (const struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next)) {
 		out->children++;
-		if (kid->state == KID_UP && kid->out_installed && !kid->quiet && !kid->child.bound) {
+		if (kid->state == KID_UP && kid->out_installed && !kid->quiet) {
 			out->spi_in_be = kid->child.spi_in_be;
 			out->spi_out_be = kid->child.spi_out_be;
 		}

@@ -76,7 +76,6 @@ struct ike_options {
 	uint64_t child_life_ns;	   /* 0 = IKE_CHILD_LIFE: rekeyed at that age, with jitter */
 	uint64_t sa_life_ns;	   /* 0 = IKE_SA_LIFE */
 	bool force_encap;	   /* act as if there were NAT */
-	uint32_t processors; /* further Child SAs of an IKE SA, each for a processor (RFC 9611), 8 at most; 0 = none, and nobody is told of it */
 	struct ike_host host;
 	struct ike_profile profile;
 	const struct sign_key *key; /* ours; NULL: only PSK and NULL authentication. Outlives the engine */
@@ -102,7 +101,6 @@ struct child {
 	enum child_algorithm algorithm;
 	bool tunnel;
 	bool esn;
-	bool bound; /* for a processor (RFC 9611), beside the first one of its IKE SA. Which one is the host's own affair, the peer does not know */
 	bool encap; /* ESP in UDP (RFC 3948) between these ports, host byte order */
 	uint16_t encap_local, encap_remote;
 	uint8_t key_in[CHILD_KEY_MAX], key_out[CHILD_KEY_MAX]; /* key, then salt */
@@ -249,13 +247,6 @@ void ike_installed(struct ike *ike, struct handle child, int error, uint64_t now
 void ike_rekey_child(struct ike *ike, struct handle child, uint64_t now);
 void ike_rekey(struct ike *ike, struct handle sa, uint64_t now);
 
-/*
- * ike_further makes one more Child SA for the two hosts, for a processor of ours; its number is said to the peer, for who reads traces. Nothing
- * happens where the pair has no IKE SA that may have it: the peer does not do that (or said that it has enough), has proved
- * nothing, is a gateway, or there are as many as options.processors. CHILD_UP comes, with `bound`, or nothing: ask again, not at once.
- */
-void ike_further(struct ike *ike, const struct hf_pair *pair, uint32_t processor, uint64_t now);
-
 /* ike_probe asks the peer for a sign of life: nothing was heard while sending. The SA goes DOWN if none comes. */
 void ike_probe(struct ike *ike, struct handle sa, uint64_t now);
 
@@ -312,10 +303,8 @@ struct ike_counts {
 	uint64_t retransmits, answered_again;
 	uint64_t initiated, responded; /* established as ... */
 	uint64_t auth_failed;
-	uint64_t collisions; /* crossings and rekey collisions settled */
-	uint64_t further,
-		further_refused; /* Child SAs for processors: made; refused to a peer, who wanted too many or may not */
-	uint64_t outputs_lost;	 /* no room in the output queue: ours to fix */
+	uint64_t collisions;	     /* crossings and rekey collisions settled */
+	uint64_t outputs_lost;	     /* no room in the output queue: ours to fix */
 	uint64_t blocks, blocks_max; /* of message memory, 256 octets each: in use, and there */
 	uint64_t down[IKE_REASONS];
 };

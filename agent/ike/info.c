@@ -116,7 +116,7 @@ void info_on_response(struct ike *ike, struct received *in, uint64_t now)
 static void on_delete_esp(struct ike *ike, struct sa *sa, const struct delete *deletes, struct message *answer,
 			  uint64_t now)
 {
-	uint32_t spis_be[IKE_CHILDREN_MAX];
+	uint32_t spis_be[IKE_CHILDREN_PER_SA];
 	size_t count = 0;
 	struct reader reader;
 
@@ -136,7 +136,7 @@ static void on_delete_esp(struct ike *ike, struct sa *sa, const struct delete *d
 			kid->heir = work->rival;
 		if (kid->heir)
 			kid_use(ike, kid_at(ike, kid->heir));
-		if (count < IKE_CHILDREN_MAX)
+		if (count < IKE_CHILDREN_PER_SA)
 			spis_be[count++] = kid->child.spi_in_be;
 		kid_linger(ike, kid, now);
 	}

@@ -268,15 +268,12 @@ void ike_child_moved(struct ike *ike, struct handle child, const struct hf_addr 
  * What an authenticated peer may ask how often (RFC 8019 5). DEVIATION: RFC 7296 2.1 has every request answered; beyond the rate
  * they are not, until time has passed: the peer sends them again.
  */
-static bool within_limits(const struct ike *ike, struct sa *sa, const struct header *header, uint64_t now)
+static bool within_limits(struct sa *sa, const struct header *header, uint64_t now)
 {
-	/* Those for processors come one after the other, and are rekeyed at about the same time. */
-	unsigned int further = sa->features & FEATURE_PROCESSORS ? ike->options.processors : 0;
-
 	if (header->flags & FLAG_RESPONSE || !sa->established_ns)
 		return true;
 	if (header->exchange == EXCHANGE_CREATE_CHILD_SA)
-		return bucket_take(&sa->creates, IKE_CREATE_SPAN, IKE_CREATE_BURST + further, now);
+		return bucket_take(&sa->creates, IKE_CREATE_SPAN, IKE_CREATE_BURST, now);
 	return bucket_take(&sa->infos, IKE_INFO_SPAN, IKE_INFO_BURST, now);
 }
 
@@ -290,7 +287,7 @@ static void handle(struct ike *ike, struct received *in, uint64_t now)
 		ike->counts.bad_state++;
 		return;
 	}
-	if (!within_limits(ike, in->sa, &in->header, now)) {
+	if (!within_limits(in->sa, &in->header, now)) {
 		ike->counts.refused_cost++;
 		return;
 	}

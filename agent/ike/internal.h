@@ -132,7 +132,6 @@ enum want {
 	WANT_REKEY_KID = 1 << 3, /* those whose rekey_ns has passed */
 	WANT_NEW_KID = 1 << 4,
 	WANT_PROBE = 1 << 5,
-	WANT_FURTHER = 1 << 6, /* a Child SA for sa->processor */
 };
 
 struct bucket {
@@ -146,9 +145,6 @@ enum sa_feature {
 	FEATURE_NAT_REMOTE = 1 << 3, /* the peer is */
 	FEATURE_ENCAP = 1 << 4,	     /* port 4500 and ESP in UDP */
 	FEATURE_HASHES = 1 << 5,     /* the peer sent SIGNATURE_HASH_ALGORITHMS */
-	FEATURE_PROCESSORS =
-		1 << 6,	       /* both said SA_RESOURCE_INFO of the first Child SA, and have proved who they are */
-	FEATURE_FULL = 1 << 7, /* the peer wants no more of them */
 };
 
 struct sa {
@@ -168,7 +164,6 @@ struct sa {
 	unsigned int features; /* sa_feature */
 	unsigned int hashes;   /* the peer's, SIGN_HASHES bits */
 	unsigned int wants;    /* want */
-	uint32_t processor;    /* of WANT_FURTHER */
 	uint8_t spi_i[SPI_LEN], spi_r[SPI_LEN];
 	struct ike_path path;
 	struct hf_addr
@@ -244,7 +239,6 @@ struct work {
 	uint32_t old_kid;	  /* being replaced */
 	uint32_t rival;		  /* ours: what the peer's rekey of the same made meanwhile */
 	bool supplants;		  /* the peer made a further one without REKEY_SA */
-	bool bound;		  /* for a processor, or in place of such a one */
 	uint16_t child_error;	  /* notify that answers instead of a Child SA */
 	uint8_t spi_new[SPI_LEN]; /* rekey of an IKE SA: ours */
 	/* What a CREATE_CHILD_SA has brought so far, while its IKE_FOLLOWUP_KE is awaited (followup.c); peer_nonce above. */
@@ -445,8 +439,6 @@ void create_refuse(struct ike *ike, struct sa *sa, int notify, const struct noti
 /* create_follow goes on with the peer's Child SA when its additional key exchange is done. 0, a notify or our trouble. */
 int create_follow(struct ike *ike, struct sa *sa, struct view added, uint64_t now);
 void create_start(struct ike *ike, struct sa *sa, struct kid *old, uint64_t now);
-/* create_further makes one for sa->processor. */
-void create_further(struct ike *ike, struct sa *sa, uint64_t now);
 void rekey_start(struct ike *ike, struct sa *sa, uint64_t now);
 void rekey_on_request(struct ike *ike, struct received *in, uint64_t now);
 void rekey_on_response(struct ike *ike, struct received *in, uint64_t now);
@@ -528,15 +520,6 @@ void child_write_ts(struct message *message, const struct sa *sa, bool initiator
  */
 int child_agree(struct ike *ike, struct sa *sa, struct child *child, struct suite *suite, const struct chain *chain,
 		bool responder, const struct offer *offer, uint16_t ke_hint);
-/* child_bound_count is how many Child SAs for processors the SA has, successors not counted. */
-unsigned int child_bound_count(const struct ike *ike, const struct sa *sa);
-/* child_may_have_further: we may ask for one more of them. */
-bool child_may_have_further(const struct ike *ike, const struct sa *sa);
-/* child_write_bound writes SA_RESOURCE_INFO, with the processor's number if there is one to tell. */
-void child_write_bound(struct message *message, const uint32_t *processor);
-/* child_offers_bound: SA_RESOURCE_INFO may be said of the first Child SA. child_read_bound: the peer says it as well. */
-bool child_offers_bound(const struct ike *ike, const struct sa *sa);
-void child_read_bound(const struct ike *ike, struct sa *sa, const struct chain *chain);
 /* child_encap fills encapsulation from the SA's path. */
 void child_encap(struct child *child, const struct sa *sa);
 

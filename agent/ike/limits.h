@@ -101,12 +101,6 @@
 #define IKE_INFO_BURST 10
 /* Child SAs of an IKE SA: one, its successor, the one that the peer made at the same time, and those before that still linger. */
 #define IKE_CHILDREN_PER_SA 6
-/*
- * Further ones for processors (RFC 9611), as many as options.processors: past eight a pair of hosts is bounded by its network. Each may
- * have its successor beside it.
- */
-#define IKE_PROCESSORS_MAX 8
-#define IKE_CHILDREN_MAX (IKE_CHILDREN_PER_SA + 2 * IKE_PROCESSORS_MAX)
 
 /* ---- memory ---- */
 

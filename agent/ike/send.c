@@ -295,10 +295,5 @@ void send_next(struct ike *ike, struct sa *sa, uint64_t now)
 	if (sa->wants & WANT_NEW_KID) {
 		sa->wants &= ~WANT_NEW_KID;
 		create_start(ike, sa, NULL, now);
-		return;
-	}
-	if (sa->wants & WANT_FURTHER) {
-		sa->wants &= ~WANT_FURTHER;
-		create_further(ike, sa, now);
 	}
 }

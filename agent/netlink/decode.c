@@ -92,7 +92,6 @@ bool decode_state(struct state_seen *out, const struct nlmsghdr *message)
 	struct xfrm_usersa_info info;
 	size_t header_len;
 	uint64_t last_used;
-	uint32_t number;
 
 	if (!unwrap_state(&info, &header_len, message) || info.id.proto != IPPROTO_ESP)
 		return false;
@@ -112,8 +111,6 @@ bool decode_state(struct state_seen *out, const struct nlmsghdr *message)
 		.counters.replay_dropped = info.stats.replay + info.stats.replay_window,
 		.counters.integrity_failed = info.stats.integrity_failed,
 	};
-	if (copy_attr(&number, sizeof(number), message, header_len, NL_XFRMA_SA_PCPU))
-		out->processor = number + 1;
 	/* use_time is the first use; newer kernels also tell the last. */
 	if (copy_attr(&last_used, sizeof(last_used), message, header_len, XFRMA_LASTUSED) && last_used)
 		out->counters.used_s = last_used;

@@ -108,20 +108,14 @@ static struct xfrm_usersa_info state_info(const struct hf_addr *src, const struc
 	return info;
 }
 
-/* Inbound SAs have none: the kernel finds them by their SPI, on whatever processor. */
-static bool has_processor(const struct sa *sa)
-{
-	return sa->processor && !sa->inbound;
-}
-
 /*
  * An ESN SA needs the bitmap attribute in both directions. Linux 6.1 refuses a window of 0 with ESN even
- * for an SA that only sends, and newer kernels accept at most 1 there, so it is 1; but 0 where the direction is said.
+ * for an SA that only sends, and newer kernels accept at most 1 there, so it is 1.
  */
 static uint32_t replay_window(const struct sa *sa)
 {
 	if (!sa->inbound)
-		return sa->esn && !has_processor(sa) ? 1 : 0;
+		return sa->esn ? 1 : 0;
 	return sa->replay_window;
 }
 
@@ -172,15 +166,6 @@ static int put_encap(void *buf, size_t size, const struct sa *sa)
 	return rc || !sa->inbound ? rc : put(buf, size, XFRMA_MTIMER_THRESH, &seconds, sizeof(seconds));
 }
 
-static int put_processor(void *buf, size_t size, const struct sa *sa)
-{
-	const uint32_t number = sa->processor - 1;
-	const uint8_t out = NL_SA_DIR_OUT;
-	int rc = put(buf, size, NL_XFRMA_SA_DIR, &out, sizeof(out));
-
-	return rc ? rc : put(buf, size, NL_XFRMA_SA_PCPU, &number, sizeof(number));
-}
-
 static bool state_is_valid(const struct sa *sa)
 {
 	if (!algorithm_is_known(sa->algorithm) || addr_is_v4(&sa->src) != addr_is_v4(&sa->dst))
@@ -226,8 +211,6 @@ int encode_state(void *buf, size_t size, uint16_t type, const struct sa *sa)
 		rc = put_replay(buf, size, sa);
 	if (!rc && sa->encap_sport_be)
 		rc = put_encap(buf, size, sa);
-	if (!rc && has_processor(sa))
-		rc = put_processor(buf, size, sa);
 	return rc;
 }
 

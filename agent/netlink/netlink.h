@@ -48,7 +48,6 @@ struct sa {
 	enum sa_algorithm algorithm;
 	bool inbound;
 	bool esn;
-	uint32_t processor; /* outbound: 1 + the number of the one that prefers it (Linux 6.13, older ones ignore it); 0 = none does */
 	uint32_t replay_window;			 /* packets, 1 to 4096; not looked at for an outbound SA */
 	uint64_t hard_bytes, soft_bytes;	 /* 0 = no limit */
 	uint64_t hard_packets, soft_packets;	 /* 0 = no limit */
@@ -206,11 +205,11 @@ int xfrm_policy_nd_allow(struct netlink *nl, struct err *err);
 
 struct netlink_found {
 	/*
-	 * Called for each SA (larval = a reserved SPI without a key, encap = ESP in UDP, processor as in struct sa) and each pair policy of our
-	 * range. A callback may change or remove what it is told about, but may not start another list.
+	 * Called for each SA (larval = a reserved SPI without a key, encap = ESP in UDP) and each pair policy of our range.
+	 * A callback may change or remove what it is told about, but may not start another list.
 	 */
 	void (*state)(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be, uint32_t reqid,
-		      enum sa_mode mode, bool larval, bool encap, uint32_t processor);
+		      enum sa_mode mode, bool larval, bool encap);
 	/* `outer`: where its template's SAs begin and end; in transport mode the pair. */
 	void (*policy)(void *arg, enum policy_dir dir, const struct hf_pair *pair, const struct hf_pair *outer,
 		       uint32_t reqid, enum sa_mode mode);
@@ -233,7 +232,6 @@ struct netlink_probe {
 	int aes_gcm, chacha20;
 	int esn;
 	int udp_encap;
-	int processors;	  /* SAs of single processors (struct sa) */
 	char release[65]; /* kernel release */
 };
 
@@ -242,11 +240,5 @@ struct netlink_probe {
  * leaves nothing behind. -EPERM when it may not.
  */
 int netlink_probe(struct netlink_probe *out, struct err *err);
-
-/*
- * netlink_has_processors is the same for SAs of single processors alone, in this network namespace: for an instant there is an SA of our range
- * between two addresses that nobody has.
- */
-bool netlink_has_processors(struct netlink *nl);
 
 #endif

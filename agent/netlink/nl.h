@@ -26,11 +26,6 @@
 /* The kernel fills dumps in pieces of up to 32 KB; a link with many virtual functions may need more. */
 #define NL_DATAGRAM_MAX 65536
 
-/* Not in Debian 12's headers: a direction (Linux 6.10, u8), and the number of a processor (6.13, u32), which wants the direction as well. */
-#define NL_XFRMA_SA_DIR 33
-#define NL_SA_DIR_OUT 2
-#define NL_XFRMA_SA_PCPU 35
-
 #define NL_WORDS_MAX 200
 #define NL_WHAT_MAX 192
 
@@ -143,9 +138,8 @@ struct state_seen {
 	struct hf_addr src, dst;
 	uint32_t spi_be, reqid;
 	enum sa_mode mode;
-	bool larval;	    /* reserved SPI without a key; not known from an expiry, which shows no key */
-	bool encap;	    /* ESP in UDP */
-	uint32_t processor; /* 1 + number; 0 = everybody's */
+	bool larval; /* reserved SPI without a key; not known from an expiry, which shows no key */
+	bool encap;  /* ESP in UDP */
 	struct sa_counters counters;
 };
 

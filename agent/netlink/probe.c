@@ -2,7 +2,7 @@
 /*
  * What this kernel can do, found out by doing it: a child process makes a network namespace, installs one
  * SA of each kind in it and ends, and the namespace with everything in it goes with the child. Our own
- * namespace is never touched, but for one thing that a running agent asks, who may make none. A kernel module that is only loaded on demand is loaded by the attempt.
+ * namespace is never touched. A kernel module that is only loaded on demand is loaded by the attempt.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,10 +26,6 @@
  * more than 20 s on an emulated, busy one; a child that takes longer than this hangs.
  */
 #define PROBE_WAIT_MS 60000
-
-/* Documentation addresses (RFC 5737, RFC 3849): nothing is ever sent to them. */
-#define ADDR_A4 "192.0.2.1"
-#define ADDR_B4 "192.0.2.2"
 
 struct finding {
 	int rc; /* of the attempt as a whole */
@@ -56,29 +52,6 @@ static int try_state(struct netlink *nl, const char *src, const char *dst, enum 
 	return xfrm_state_try(nl, &sa);
 }
 
-/* Kernels that do not know the attribute take the SA without it: only reading it back tells. */
-static int try_processor(struct netlink *nl)
-{
-	struct sa sa = {
-		.spi_be = htonl(0x2000),
-		.reqid = NETLINK_REQID_BASE + NETLINK_REQID_COUNT - 1,
-		.mode = SA_MODE_TRANSPORT,
-		.algorithm = SA_AES_GCM_16_128,
-		.esn = true,
-		.processor = 1,
-	};
-	struct state_seen seen = { 0 };
-	int rc;
-
-	if (addr_parse(&sa.src, ADDR_A4, NULL) || addr_parse(&sa.dst, ADDR_B4, NULL))
-		return -EINVAL;
-	rc = xfrm_state_try(nl, &sa);
-	if (rc == 0)
-		rc = xfrm_state_get(nl, &seen, &sa.dst, sa.spi_be);
-	xfrm_state_del(nl, &sa.dst, sa.spi_be, NULL);
-	return rc == 0 && seen.processor != sa.processor ? -EOPNOTSUPP : rc;
-}
-
 /* ESP is there when any algorithm is accepted; a missing algorithm is found out before missing ESP is. */
 static int try_esp(struct netlink *nl, const char *src, const char *dst)
 {
@@ -91,7 +64,8 @@ static int try_esp(struct netlink *nl, const char *src, const char *dst)
 
 static void try_all(struct finding *out)
 {
-	static const char a4[] = ADDR_A4, b4[] = ADDR_B4, a6[] = "2001:db8::1", b6[] = "2001:db8::2";
+	/* Documentation addresses (RFC 5737, RFC 3849): nothing is ever sent to them. */
+	static const char a4[] = "192.0.2.1", b4[] = "192.0.2.2", a6[] = "2001:db8::1", b6[] = "2001:db8::2";
 	struct netlink *nl;
 
 	if (unshare(CLONE_NEWNET) < 0) {
@@ -105,7 +79,7 @@ static void try_all(struct finding *out)
 		out->rc = -EPERM;
 	if (out->probe.xfrm) {
 		out->probe.esp4 = out->probe.esp6 = out->probe.aes_gcm = out->probe.chacha20 = out->probe.xfrm;
-		out->probe.esn = out->probe.udp_encap = out->probe.processors = out->probe.xfrm;
+		out->probe.esn = out->probe.udp_encap = out->probe.xfrm;
 		return;
 	}
 	/* IPv6 may be a module, and opening a socket is what loads it; an SA alone does not. */
@@ -117,7 +91,6 @@ static void try_all(struct finding *out)
 	out->probe.chacha20 = try_state(nl, a4, b4, SA_CHACHA20_POLY1305, false, false);
 	out->probe.esn = try_state(nl, a4, b4, SA_AES_GCM_16_128, true, false);
 	out->probe.udp_encap = try_state(nl, a4, b4, SA_AES_GCM_16_128, false, true);
-	out->probe.processors = try_processor(nl);
 	netlink_close(nl);
 }
 
@@ -141,11 +114,6 @@ static int read_finding(struct finding *out, int in)
 	if (rc <= 0)
 		return rc < 0 ? -errno : -ETIMEDOUT;
 	return read(in, out, sizeof(*out)) == sizeof(*out) ? 0 : -EPIPE;
-}
-
-bool netlink_has_processors(struct netlink *nl)
-{
-	return try_processor(nl) == 0;
 }
 
 _Static_assert(sizeof(struct finding) <= 4096, "a finding must fit one atomic write to a pipe");

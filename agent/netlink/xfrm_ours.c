@@ -43,7 +43,7 @@ static int tell_state(void *arg, const struct nlmsghdr *message)
 
 	if (state_is_ours(&seen, message))
 		walk->found->state(walk->arg, &seen.src, &seen.dst, seen.spi_be, seen.reqid, seen.mode, seen.larval,
-				   seen.encap, seen.processor);
+				   seen.encap);
 	return 0;
 }
 

@@ -51,7 +51,6 @@
  * ask on with, null when these were the last; total.
  */
 #define CONTROL_PEERS "peers"
-#define CONTROL_PROCESSORS "processors" /* of a pair: those that have SAs of their own */
 #define CONTROL_AFTER "after"
 #define CONTROL_NEXT "next"
 

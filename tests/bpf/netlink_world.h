@@ -299,11 +299,11 @@ struct found {
 };
 
 static inline void count_state(void *arg, const struct hf_addr *src, const struct hf_addr *dst, uint32_t spi_be,
-			       uint32_t reqid, enum sa_mode mode, bool larval, bool encap, uint32_t processor)
+			       uint32_t reqid, enum sa_mode mode, bool larval, bool encap)
 {
 	struct found *out = arg;
 
-	(void)src, (void)dst, (void)spi_be, (void)mode, (void)encap, (void)processor;
+	(void)src, (void)dst, (void)spi_be, (void)mode, (void)encap;
 	assert_int_equal(reqid, REQID);
 	out->states++;
 	out->larval += larval;

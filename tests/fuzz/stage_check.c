@@ -60,8 +60,7 @@ static void count_kids(const struct ike *ike, struct sum *sum, const struct sa *
 	size_t have = 0;
 
 	for (const struct kid *kid = kid_at(ike, sa->kids); kid; kid = kid_at(ike, kid->next)) {
-		stage_demand(++have <= 2 * IKE_CHILDREN_PER_SA + 2 * ike->options.processors &&
-			     kid->sa + 1 == sa_ref(ike, sa));
+		stage_demand(++have <= 2 * IKE_CHILDREN_PER_SA && kid->sa + 1 == sa_ref(ike, sa));
 		stage_demand(!kid->next || kid_at(ike, kid->next));
 		stage_demand(!kid->heir || kid_at(ike, kid->heir));
 		stage_demand(!kid->child.encap || kid->child.encap_remote == sa->path.remote_port);

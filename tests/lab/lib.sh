@@ -128,7 +128,7 @@ lab_has() {
 	case $1 in
 	esp4) unshare -n ip xfrm state add "${v4[@]}" "${esp[@]}" ;;
 	esp6) unshare -n ip xfrm state add "${v6[@]}" "${esp[@]}" ;;
-	bpf_tc | ringbuf | tcx | jit | sa_processor) "$HFPROBE" feature "$1" ;;
+	bpf_tc | ringbuf | tcx | jit) "$HFPROBE" feature "$1" ;;
 	kernel_btf) [ -r /sys/kernel/btf/vmlinux ] || { echo "no /sys/kernel/btf/vmlinux" && false; } ;;
 	xdp_dispatcher)
 		[ -e "$B/bpf/xdp_other.bpf.o" ] && unshare -nm sh -c 'mount -t bpf bpf /sys/fs/bpf && ip link set lo up &&

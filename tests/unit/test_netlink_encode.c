@@ -249,36 +249,6 @@ static void test_state_encap(void **state)
 	assert_int_equal(u32_at(encap), 1);
 }
 
-/* For one processor, outbound alone; and read back as it was given. Number 0 is one, too. */
-static void test_state_processor(void **state)
-{
-	struct sa sa = example_sa();
-	struct state_seen seen;
-	const uint8_t *number;
-	size_t len;
-
-	(void)state;
-	for (sa.processor = 1; sa.processor < 4; sa.processor++) {
-		encode(&sa);
-		number = attr_of(SA_INFO_LEN, NL_XFRMA_SA_PCPU, &len);
-		assert_int_equal(len, 4);
-		assert_int_equal(u32_at(number), sa.processor - 1);
-		assert_int_equal(*attr_of(SA_INFO_LEN, NL_XFRMA_SA_DIR, &len), NL_SA_DIR_OUT);
-		assert_true(decode_state(&seen, (struct nlmsghdr *)&message));
-		assert_int_equal(seen.processor, sa.processor);
-	}
-	/* With a direction no window, or the kernel refuses it. */
-	sa.esn = true;
-	encode(&sa);
-	number = attr_of(SA_INFO_LEN, XFRMA_REPLAY_ESN_VAL, &len);
-	assert_true(is_zero(number, len));
-	sa.inbound = true;
-	sa.replay_window = 32;
-	encode(&sa);
-	assert_null(attr_of(SA_INFO_LEN, NL_XFRMA_SA_PCPU, &len));
-	assert_null(attr_of(SA_INFO_LEN, NL_XFRMA_SA_DIR, &len));
-}
-
 /* Inbound, in transport mode, an SA is for its peer's own packets only. */
 static void test_state_selector(void **state)
 {
@@ -586,14 +556,21 @@ static void test_reqid_range(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_state_header),	 cmocka_unit_test(test_state_ipv6_tunnel_limits),
-		cmocka_unit_test(test_state_algorithms), cmocka_unit_test(test_state_replay),
-		cmocka_unit_test(test_state_encap),	 cmocka_unit_test(test_state_processor),
-		cmocka_unit_test(test_state_selector),	 cmocka_unit_test(test_state_without_encoding),
-		cmocka_unit_test(test_spi_and_id),	 cmocka_unit_test(test_policy),
-		cmocka_unit_test(test_policy_nd),	 cmocka_unit_test(test_small_buffers),
-		cmocka_unit_test(test_decode_state),	 cmocka_unit_test(test_decode_policy),
-		cmocka_unit_test(test_nd_is_recognised), cmocka_unit_test(test_reqid_range),
+		cmocka_unit_test(test_state_header),
+		cmocka_unit_test(test_state_ipv6_tunnel_limits),
+		cmocka_unit_test(test_state_algorithms),
+		cmocka_unit_test(test_state_replay),
+		cmocka_unit_test(test_state_encap),
+		cmocka_unit_test(test_state_selector),
+		cmocka_unit_test(test_state_without_encoding),
+		cmocka_unit_test(test_spi_and_id),
+		cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_policy_nd),
+		cmocka_unit_test(test_small_buffers),
+		cmocka_unit_test(test_decode_state),
+		cmocka_unit_test(test_decode_policy),
+		cmocka_unit_test(test_nd_is_recognised),
+		cmocka_unit_test(test_reqid_range),
 	};
 
 	return cmocka_run_group_tests_name("netlink_encode", tests, NULL, NULL);

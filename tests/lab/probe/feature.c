@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `feature`: ask the running kernel for a feature of BPF or XFRM by using it, with bare system calls: a lab
+ * `feature`: ask the running kernel for a BPF feature by using it, with bare system calls: a lab
  * must not believe what a library or a version number says. Exit 0: there, 1: not there (and why).
  */
 #include "probe.h"
 
 #include <errno.h>
 #include <linux/bpf.h>
-#include <linux/netlink.h>
-#include <linux/xfrm.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -16,9 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Debian 12's headers do not name them yet. */
-#define BPF_TCX_EGRESS_ 47 /* Linux 6.6 */
-#define XFRMA_SA_PCPU_ 35  /* Linux 6.13 */
+#define BPF_TCX_EGRESS_ 47 /* Linux 6.6; Debian 12's headers do not name it yet */
 
 static int sys_bpf(int cmd, union bpf_attr *attr)
 {
@@ -83,59 +79,6 @@ static int has_jit(void)
 	return info.jited_prog_len ? 0 : -1;
 }
 
-/* The first attribute of that type in what the kernel answers about a state. */
-static int has_attribute(const char *answer, size_t len, uint16_t type)
-{
-	size_t at = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct xfrm_usersa_info));
-
-	while (at + sizeof(struct nlattr) <= len) {
-		const struct nlattr *attr = (const void *)(answer + at);
-
-		if (attr->nla_type == type)
-			return 1;
-		at += attr->nla_len < sizeof(*attr) ? len : NLA_ALIGN(attr->nla_len);
-	}
-	return 0;
-}
-
-/* An SPI reserved for processor 0, in a namespace that ends with us. A kernel that does not know processors answers without the attribute. */
-static int has_sa_processor(void)
-{
-	struct {
-		struct nlmsghdr header;
-		struct xfrm_userspi_info wish;
-		struct nlattr attr;
-		uint32_t processor;
-	} ask;
-	static _Alignas(8) char answer[8192];
-	int fd;
-	ssize_t len;
-
-	if (unshare(CLONE_NEWNET))
-		return -1;
-	fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_XFRM);
-	memset(&ask, 0, sizeof(ask));
-	ask.header.nlmsg_len = sizeof(ask);
-	ask.header.nlmsg_type = XFRM_MSG_ALLOCSPI;
-	ask.header.nlmsg_flags = NLM_F_REQUEST;
-	ask.wish.info.family = AF_INET;
-	ask.wish.info.id.proto = IPPROTO_ESP;
-	ask.wish.info.id.daddr.a4 = htonl(0xc0000202); /* 192.0.2.2 */
-	ask.wish.info.saddr.a4 = htonl(0xc0000201);
-	ask.wish.min = 0x1000;
-	ask.wish.max = 0x1fff;
-	ask.attr.nla_type = XFRMA_SA_PCPU_;
-	ask.attr.nla_len = sizeof(ask.attr) + sizeof(ask.processor);
-	if (fd < 0 || send(fd, &ask, sizeof(ask), 0) < 0)
-		return -1;
-	len = recv(fd, answer, sizeof(answer), 0);
-	if (len > 0 && ((struct nlmsghdr *)answer)->nlmsg_type == XFRM_MSG_NEWSA &&
-	    has_attribute(answer, (size_t)len, XFRMA_SA_PCPU_))
-		return 0;
-	errno = EOPNOTSUPP;
-	return -1;
-}
-
 int feature_main(int argc, char **argv)
 {
 	const char *name = argc == 2 ? argv[1] : "";
@@ -149,10 +92,8 @@ int feature_main(int argc, char **argv)
 		r = has_tcx();
 	else if (!strcmp(name, "jit"))
 		r = has_jit();
-	else if (!strcmp(name, "sa_processor"))
-		r = has_sa_processor();
 	else {
-		fprintf(stderr, "usage: hfprobe feature bpf_tc|ringbuf|tcx|jit|sa_processor\n");
+		fprintf(stderr, "usage: hfprobe feature bpf_tc|ringbuf|tcx|jit\n");
 		return 2;
 	}
 	if (r < 0)

@@ -29,7 +29,7 @@ static const struct {
 	{ "tcp", tcp_main, "ADDRESS: connect and echo" },
 	{ "stream", stream_main, "ADDRESS: TCP bulk to a sink, Mbit/s" },
 	{ "flood", flood_main, "ADDRESS: UDP to many consecutive addresses, no answers" },
-	{ "feature", feature_main, "NAME: does this kernel have it (bpf_tc ringbuf tcx jit sa_processor)" },
+	{ "feature", feature_main, "NAME: does this kernel have it (bpf_tc ringbuf tcx jit)" },
 	{ "now", now_main, "CLOCK_MONOTONIC in nanoseconds" },
 	{ "forge", forge_main, "--src ADDRESS: answer every IKE request with forged refusals" },
 	{ "strangers", strangers_main, "ADDRESS --src FIRST: IKE_SA_INIT requests in the names of many sites" },
