@@ -16,7 +16,7 @@
 
 struct place {
 	struct hf_prefix prefix; /* first: prefix_search */
-	uint32_t host; /* index */
+	uint32_t host;		 /* index */
 };
 
 struct hosts {
